@@ -1,0 +1,39 @@
+//go:build unix
+
+package pgserver
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+)
+
+// serverAccount returns the account to run the server as: nil for our own,
+// another one if we are root, as which PostgreSQL refuses to run.
+func serverAccount() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		if account, err := user.Lookup(name); err == nil {
+			return credential(account)
+		}
+	}
+	return nil, fmt.Errorf("pgserver: PostgreSQL does not run as root, and there is no user postgres or nobody: "+
+		"add one, run as another user, or set %s", dsnVariable)
+}
+
+func credential(account *user.User) (*syscall.Credential, error) {
+	// Signed, because nobody is -2 on macOS.
+	uid, err := strconv.ParseInt(account.Uid, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("pgserver: user id of %s: %w", account.Username, err)
+	}
+	gid, err := strconv.ParseInt(account.Gid, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("pgserver: group id of %s: %w", account.Username, err)
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}

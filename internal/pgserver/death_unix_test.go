@@ -1,0 +1,128 @@
+//go:build unix
+
+package pgserver_test
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pgdbm/pgdbm/internal/pgserver"
+)
+
+// eventually waits for a condition that other processes bring about.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	limit := time.After(30 * time.Second)
+	for !condition() {
+		select {
+		case <-poll.C:
+		case <-limit:
+			t.Fatalf("still not: %s", what)
+		}
+	}
+}
+
+// publicDir makes a temporary directory that every user can write to, as the
+// user that the server runs as may be another one.
+func publicDir(t *testing.T, pattern string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// helper starts a program that uses a server in tempDir.
+func helper(t *testing.T, way, tempDir string) (program *exec.Cmd, lines *bufio.Reader) {
+	t.Helper()
+	program = exec.Command(os.Args[0])
+	program.Env = append(os.Environ(), helperVariable+"="+way, "TMPDIR="+tempDir)
+	if _, err := program.StdinPipe(); err != nil { // holds it until its end
+		t.Fatal(err)
+	}
+	stdout, err := program.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		program.Process.Kill()
+		program.Wait()
+	})
+	return program, bufio.NewReader(stdout)
+}
+
+func TestDeathOfTheProgramLeavesNothing(t *testing.T) {
+	t.Parallel()
+	needOwnServer(t)
+	for _, way := range []string{"kill", "panic", "exit"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			// Names that need care in a shell and in a connection string.
+			program, lines := helper(t, way, publicDir(t, "a b%20+&?"))
+			dsn, err := lines.ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := socketDir(t, strings.TrimSpace(dsn))
+			if !strings.Contains(dir, "a b%20+&?") {
+				t.Errorf("the server is in %s, not in TMPDIR", dir)
+			}
+			if way == "kill" {
+				if !leftovers(dir) {
+					t.Errorf("%s: no trace of a running server", dir)
+				}
+				program.Process.Kill()
+			}
+			program.Wait()
+			eventually(t, "server and directory gone", func() bool { return !leftovers(dir) })
+		})
+	}
+}
+
+func TestDeathDuringInitdbLeavesNothing(t *testing.T) {
+	t.Parallel()
+	needOwnServer(t)
+	tempDir := publicDir(t, "pgserver-test-")
+	program, _ := helper(t, "kill", tempDir)
+	var dirs []string
+	eventually(t, "initdb has begun", func() bool {
+		dirs, _ = filepath.Glob(tempDir + "/pgdbm-*/data/base")
+		return len(dirs) == 1
+	})
+	program.Process.Kill()
+	program.Wait()
+	dir := strings.TrimSuffix(dirs[0], "/data/base")
+	eventually(t, "server and directory gone", func() bool { return !leftovers(dir) })
+}
+
+func TestServerInStrangeDirectory(t *testing.T) {
+	needOwnServer(t) // and not parallel, for Setenv
+	t.Setenv("TMPDIR", publicDir(t, "a 'b' %41+&=#"))
+	// The server would not start if these came through to it.
+	t.Setenv("PGDATA", "/nowhere")
+	t.Setenv("PGDATESTYLE", "nonsense")
+	var s pgserver.Server
+	t.Cleanup(func() { s.Stop() })
+	dsn := s.Database(t)
+	if dir := socketDir(t, dsn); !strings.Contains(dir, "%41+&=#") {
+		t.Errorf("the server is in %s, not in TMPDIR", dir)
+	}
+	if got := queryRow[int](t, dsn, "SELECT 1"); got != 1 {
+		t.Errorf("got %d", got)
+	}
+}

@@ -1,0 +1,159 @@
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	// dsnVariable names the environment variable that selects a server that
+	// is there already.
+	dsnVariable = "PGDBM_TEST_DSN"
+
+	// startLimit bounds a start, whatever the patience of the callers.
+	startLimit = 60 * time.Second
+)
+
+var errStopped = errors.New("pgserver: the server was stopped; use a new Server")
+
+// Server is a PostgreSQL server for tests. The zero value is ready to use: the
+// server starts when a method first needs it. A Server starts at most once; if
+// that fails, every caller gets the same error. It is safe for concurrent use
+// and must not be copied after first use.
+type Server struct {
+	mu      sync.Mutex
+	first   *launch // nil until first use
+	stopped bool
+
+	// settings replaces the values from the environment if not nil.
+	settings *settings
+}
+
+// settings is what a start depends on outside of this package.
+type settings struct {
+	dsn     string   // of a server that is there already; "" to start one
+	path    string   // list of directories to look for programs in, like PATH
+	globs   []string // patterns of more such directories
+	tempDir string   // where to make the server's directory
+}
+
+func environment() settings {
+	return settings{
+		dsn:     os.Getenv(dsnVariable),
+		path:    os.Getenv("PATH"),
+		globs:   usualPlaces,
+		tempDir: os.TempDir(),
+	}
+}
+
+// launch is one start of a server. The fields below done are set before done is
+// closed and do not change afterwards.
+type launch struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	dsn  string
+	own  bool         // started here, so it may be treated roughly
+	stop func() error // nil if there is nothing to stop
+	err  error
+}
+
+// DSN returns the connection string of the server's maintenance database, in
+// URL form and with a query part, so that a parameter can be added as in
+// dsn+"&schema=x". If PGDBM_TEST_DSN has the keyword form, so has the result.
+//
+// DSN starts the server on first use. ctx bounds the waiting, not the start: if
+// it ends early, DSN returns its error and a later call waits again.
+func (s *Server) DSN(ctx context.Context) (string, error) {
+	l, err := s.ready(ctx)
+	if err != nil {
+		return "", err
+	}
+	return l.dsn, nil
+}
+
+// ready waits until the server is there, and starts it on first use.
+func (s *Server) ready(ctx context.Context) (*launch, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("pgserver: the server was not started: %w", err)
+	}
+	l, err := s.launch()
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-l.done:
+		return l, l.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("pgserver: wait for the server to start: %w", ctx.Err())
+	}
+}
+
+// launch returns the one start of s.
+func (s *Server) launch() (*launch, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return nil, errStopped
+	}
+	if s.first == nil {
+		with := environment()
+		if s.settings != nil {
+			with = *s.settings
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+		s.first = &launch{cancel: cancel, done: make(chan struct{})}
+		go s.first.run(ctx, with)
+	}
+	return s.first, nil
+}
+
+func (l *launch) run(ctx context.Context, with settings) {
+	defer close(l.done)
+	defer l.cancel()
+	if with.dsn != "" {
+		l.dsn, l.err = maintenanceDSN(with.dsn)
+		return
+	}
+	l.own = true
+	l.dsn, l.stop, l.err = start(ctx, with)
+}
+
+// Stop stops the server, if one was started, and removes its directory. Open
+// connections are cut. Stop may be called more than once. It does nothing to
+// the server of PGDBM_TEST_DSN, and nothing if s was never used.
+func (s *Server) Stop() error {
+	s.mu.Lock()
+	l := s.first
+	s.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	l.cancel() // ends a start that is under way
+	<-l.done
+	if l.stop == nil {
+		return nil
+	}
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
+	return l.stop()
+}
+
+// Run is the body of a TestMain: it runs m, stops s and returns the exit code.
+//
+//	func TestMain(m *testing.M) { os.Exit(server.Run(m)) }
+//
+// m is a *testing.M; the interface keeps package testing out of programs.
+func (s *Server) Run(m interface{ Run() int }) int {
+	code := m.Run()
+	if err := s.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return max(code, 1)
+	}
+	return code
+}
