@@ -1,0 +1,229 @@
+package template
+
+import (
+	"slices"
+
+	"github.com/pgdbm/pgdbm/internal/sqllex"
+)
+
+// maxDepth is how many dollar-quoted bodies may stand inside each other; deeper ones are left alone.
+const maxDepth = 8
+
+// Parse reads text once. It returns an *[Error] if a {{ outside of quotes and comments is no template. It does not
+// allocate if the text has no template.
+func Parse(text string, syntax Syntax) (Statement, error) {
+	p := parser{lex: sqllex.Lexer{Text: text}, stmt: Statement{Text: text, syntax: syntax}}
+	if err := p.run(); err != nil {
+		return Statement{}, err
+	}
+	p.stmt.Info.TransactionControl = p.statements > 0 && p.statements == p.controls
+	return p.stmt, nil
+}
+
+// parser reads a text, and in turn each dollar-quoted body in it. Where the templates are is in template.go, what
+// the text does to its session in session.go.
+type parser struct {
+	lex  sqllex.Lexer
+	stmt Statement
+
+	first   string // the first word of the statement being read
+	routine bool   // it creates a function or a procedure: the dollar-quoted string behind AS is SQL
+	block   bool   // it is a DO: the dollar-quoted string is SQL
+	tails   []hole // identifiers that may be tails of templates
+	holes   int    // len(stmt.holes) where it begins
+
+	body  int // the body being read: index into stmt.bodies plus one, or 0
+	depth int
+
+	statements, controls int // how many statements there were, and how many of them control transactions
+}
+
+// interesting are the words that parser.word looks at.
+var interesting = sqllex.NewWordFilter("of", "to", "index", "create", "do", "temp", "temporary", "hold",
+	"set_config", "pg_temp", "pg_settings")
+
+func (p *parser) run() (err error) {
+	p.begin()
+	for err == nil {
+		switch t := p.lex.Skim(interesting); t.Kind {
+		case sqllex.EOF:
+			p.end()
+			return nil
+		case sqllex.Semicolon:
+			p.end()
+			p.begin()
+		case sqllex.Word:
+			err = p.word(t)
+		case sqllex.Braces, sqllex.Angles:
+			err = p.template(t, false)
+		case sqllex.QuotedIdent:
+			err = p.quoted(t, false)
+		case sqllex.String:
+			p.literal(t)
+		case sqllex.DollarString:
+			err = p.dollar(t)
+		case sqllex.UnicodeIdent:
+			// Its escapes could spell set_config or pg_temp; nobody writes this by accident.
+			p.stmt.Info.SessionState = true
+		}
+	}
+	return err
+}
+
+// begin looks at the first two words of a statement.
+func (p *parser) begin() {
+	p.first, p.routine, p.block, p.tails, p.holes = "", false, false, p.tails[:0], len(p.stmt.holes)
+	ahead := p.lex
+	t := ahead.Next()
+	if t.Kind == sqllex.EOF || t.Kind == sqllex.Semicolon {
+		return
+	}
+	p.statements++
+	if t.Kind != sqllex.Word {
+		return
+	}
+	p.first = p.text(t)
+	second := ""
+	if t = ahead.Next(); t.Kind == sqllex.Word {
+		second = p.text(t)
+	}
+	p.classify(second)
+}
+
+// end settles the tails of a statement: those whose opener it has are templates.
+func (p *parser) end() {
+	if len(p.tails) == 0 {
+		return
+	}
+	type opener struct {
+		split byte
+		table string
+	}
+	openers := make(map[opener]bool)
+	for _, h := range p.stmt.holes[p.holes:] {
+		openers[opener{h.split, h.table}] = true
+	}
+	for _, t := range p.tails {
+		if openers[opener{t.split, t.table}] {
+			p.add(t)
+		}
+	}
+	slices.SortFunc(p.stmt.holes[p.holes:], func(a, b hole) int { return a.start - b.start })
+}
+
+// word looks at a word that changes what follows, or that leaves something in the session.
+func (p *parser) word(t sqllex.Token) error {
+	switch word := p.text(t); {
+	case sqllex.Equal(word, "create"):
+		p.routine = p.routine || p.createsRoutine()
+	case sqllex.Equal(word, "do"):
+		p.block = p.block || p.startsBlock()
+	case sqllex.Equal(word, "of"):
+		prev, prev2 := p.lex.Prev()
+		if sqllex.OneOf(prev, "update", "share") && sqllex.OneOf(prev2, "for", "key") {
+			return p.bareNames()
+		}
+	case sqllex.Equal(word, "to"):
+		if prev, _ := p.lex.Prev(); sqllex.Equal(prev, "rename") {
+			return p.bareName()
+		}
+	case sqllex.Equal(word, "index"):
+		prev, prev2 := p.lex.Prev()
+		if sqllex.OneOf(prev, "create", "using") || sqllex.Equal(prev, "unique") && sqllex.Equal(prev2, "create") {
+			p.skipWords("concurrently", "if", "not", "exists")
+			return p.bareName()
+		}
+	default:
+		p.sessionWord(t, word)
+	}
+	return nil
+}
+
+// startsBlock tells DO $$ ... $$ from ON CONFLICT DO NOTHING.
+func (p *parser) startsBlock() bool {
+	ahead := p.lex
+	t := ahead.Next()
+	return t.Kind == sqllex.DollarString || t.Kind == sqllex.Word && sqllex.Equal(p.text(t), "language")
+}
+
+// createsRoutine looks at the words behind CREATE.
+func (p *parser) createsRoutine() bool {
+	ahead := *p
+	ahead.skipWords("or", "replace")
+	t := ahead.lex.Next()
+	return t.Kind == sqllex.Word && sqllex.OneOf(p.text(t), "function", "procedure")
+}
+
+func (p *parser) skipWords(words ...string) {
+	for {
+		ahead := p.lex
+		if t := ahead.Next(); t.Kind != sqllex.Word || !sqllex.OneOf(p.text(t), words...) {
+			return
+		}
+		p.lex = ahead
+	}
+}
+
+// bareNames reads the list behind FOR UPDATE OF.
+func (p *parser) bareNames() error {
+	for {
+		if err := p.bareName(); err != nil {
+			return err
+		}
+		ahead := p.lex
+		t := ahead.Next()
+		if t.Kind != sqllex.Punct || p.text(t) != "," {
+			return nil
+		}
+		p.lex = ahead
+	}
+}
+
+// bareName reads one name that PostgreSQL takes without a schema.
+func (p *parser) bareName() error {
+	ahead := p.lex
+	switch t := ahead.Next(); t.Kind {
+	case sqllex.Word, sqllex.UnicodeIdent:
+		p.lex = ahead
+	case sqllex.Braces, sqllex.Angles:
+		p.lex = ahead
+		return p.template(t, true)
+	case sqllex.QuotedIdent:
+		p.lex = ahead
+		return p.quoted(t, true)
+	}
+	return nil
+}
+
+// dollar reads a dollar-quoted string, if it is the body of a function, a procedure or a DO.
+func (p *parser) dollar(t sqllex.Token) error {
+	if !p.block {
+		if !p.routine {
+			return nil
+		}
+		if prev, _ := p.lex.Prev(); !sqllex.Equal(prev, "as") {
+			return nil // a default value, say
+		}
+	}
+	tag, start, end, closed := sqllex.DollarBody(p.lex.Text, t)
+	if !closed || p.depth == maxDepth {
+		return nil
+	}
+	inner := parser{lex: sqllex.At(p.lex.Text[:end], start), stmt: p.stmt, depth: p.depth + 1}
+	inner.stmt.bodies = append(p.stmt.bodies, body{tag: tag, start: start, end: end, outer: p.body})
+	inner.body = len(inner.stmt.bodies)
+	if err := inner.run(); err != nil {
+		return err
+	}
+	// What the body does to a session it does when it is called, so only the places of its templates count here.
+	p.stmt.holes, p.stmt.bodies, p.stmt.loose = inner.stmt.holes, inner.stmt.bodies, inner.stmt.loose
+	return nil
+}
+
+// text returns the source of a token.
+func (p *parser) text(t sqllex.Token) string { return p.lex.Text[t.Start:t.End] }
+
+func (p *parser) add(h hole) {
+	h.body = p.body
+	p.stmt.holes = append(p.stmt.holes, h)
+}

@@ -1,0 +1,84 @@
+package template
+
+import (
+	"strings"
+)
+
+// explain says why the {{ at text[i:] is no template: the reason, the likely spelling, and where the template ends,
+// for the error's text.
+func explain(text string, i int) *Error {
+	inner, closed := text[i+2:], false
+	if n := strings.IndexAny(inner, "}\n"); n >= 0 {
+		inner, closed = inner[:n], strings.HasPrefix(inner[n:], "}}")
+	}
+	if n := strings.Index(inner, "{{"); n >= 0 {
+		return newError(text, i, i+2+len(inner), "templates cannot be nested", "")
+	}
+	if !closed {
+		word := inner
+		if n := strings.IndexAny(word, " \t\r;,()"); n >= 0 {
+			word = word[:n]
+		}
+		return newError(text, i, i+2+len(word), "it is cut off: }} is missing", suggestion(word))
+	}
+	end := i + 2 + len(inner) + 2
+	reason := "unknown template; there are {{tables.name}}, {{tables.schema.name}} and {{schema}}"
+	names, isTable := strings.CutPrefix(inner, tablesDot)
+	if isTable {
+		reason = badName(names)
+	}
+	return newError(text, i, end, reason, suggestion(inner))
+}
+
+// badName says what is wrong with the names of a {{tables.names}}.
+func badName(names string) string {
+	for part := range strings.SplitSeq(names, ".") {
+		if len(part) > MaxNameLen {
+			return "the name is longer than PostgreSQL's limit of 63 bytes"
+		}
+	}
+	return "bad table name; it takes one name, or schema.name, of ASCII letters, digits and _, not starting with a digit"
+}
+
+// suggestion returns the template that inner was probably meant to be, or "".
+func suggestion(inner string) string {
+	inner = strings.Join(strings.Fields(inner), "")
+	key, names, dotted := strings.Cut(inner, ".")
+	key = strings.ToLower(key)
+	switch {
+	case !dotted && distance(key, schemaKey) <= 2:
+		inner = schemaKey
+	case dotted && distance(key, "tables") <= 2:
+		inner = tablesDot + names
+	case !dotted && strings.HasPrefix(key, "tables"): // {{tables users}}, {{tables:users}}
+		inner = tablesDot + strings.TrimLeft(inner[len("tables"):], ":-/ ")
+	}
+	candidate := "{{" + inner + "}}"
+	if _, ok := matchAll(candidate); ok {
+		return candidate
+	}
+	return ""
+}
+
+// distance is the Levenshtein distance between two short words; long ones are far from everything.
+func distance(a, b string) int {
+	if len(a) > 2*len(b) {
+		return len(a)
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
