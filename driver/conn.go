@@ -1,0 +1,209 @@
+package driver
+
+import (
+	"context"
+	sqldriver "database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// stdlibConn is embedded under another name than Conn, which would hide the method Conn.
+type stdlibConn = stdlib.Conn
+
+// conn is a *stdlib.Conn whose statements are expanded for their effective schema. It has the optional interfaces that
+// *stdlib.Conn has, and no others; every method that takes SQL text, or that starts or ends what a schema is
+// remembered for, is overridden here. Like every connection of database/sql, it is used by one goroutine at a time.
+type conn struct {
+	*stdlibConn
+	connector *Connector
+
+	tx       *binding    // what the context of BeginTx says, while its transaction lasts
+	left     leftover    // what statements have left in the session
+	borrower bool        // the context under which the connection was borrowed says something about the schema
+	path     *searchPath // nil unless the connection follows the DSN's schema in schema_mode=search_path
+}
+
+var (
+	_ sqldriver.Conn               = (*conn)(nil)
+	_ sqldriver.Pinger             = (*conn)(nil)
+	_ sqldriver.ExecerContext      = (*conn)(nil)
+	_ sqldriver.QueryerContext     = (*conn)(nil)
+	_ sqldriver.ConnPrepareContext = (*conn)(nil)
+	_ sqldriver.ConnBeginTx        = (*conn)(nil)
+	_ sqldriver.SessionResetter    = (*conn)(nil)
+	_ sqldriver.NamedValueChecker  = (*conn)(nil)
+)
+
+// leftover says whether a connection has session state (temporary tables, settings, prepared statements ...), and who
+// may see it.
+type leftover uint8
+
+const (
+	leftNothing leftover = iota
+	leftByDSN            // by statements in the DSN's schema: those that follow the DSN too may see it, as with pgx
+	leftByBound          // by statements bound to a schema by their context or transaction: nobody else may see it
+)
+
+func newConn(c *Connector, inner *stdlib.Conn, borrower bool) *conn {
+	return &conn{stdlibConn: inner, connector: c, borrower: borrower}
+}
+
+// Conn returns the underlying connection of pgx, for (*sql.Conn).Raw. What happens to it there is unknown, so the
+// connection counts as having session state from then on.
+func (c *conn) Conn() *pgx.Conn {
+	c.leave(c.borrower || c.tx != nil)
+	return c.stdlibConn.Conn()
+}
+
+// effective returns the schema of a statement: its context's, else its transaction's, else the DSN's. Bound is true
+// unless the DSN decided.
+func (c *conn) effective(ctx context.Context) (schema string, bound bool, err error) {
+	b := bindingOf(ctx)
+	if b == nil {
+		b = c.tx
+	}
+	if b == nil {
+		return c.connector.settings.schema, false, nil
+	}
+	if b.err == nil && c.connector.settings.searchPath && b.schema != c.connector.settings.schema {
+		return "", true, fmt.Errorf("%w (the context's schema is %q, the DSN's %q)",
+			ErrSchemaSwitch, b.schema, c.connector.settings.schema)
+	}
+	return b.schema, true, b.err
+}
+
+// statement returns query as it is to be sent, and records what it does to the session.
+func (c *conn) statement(ctx context.Context, query string) (string, error) {
+	schema, bound, err := c.effective(ctx)
+	if err != nil {
+		return "", err
+	}
+	sql, info, err := c.connector.cache.Get(query, schema)
+	if err != nil {
+		return "", err
+	}
+	need := c.connector.settings.required
+	if need != requireNothing && (schema == "" || need == requireContext && !bound) && !info.TransactionControl {
+		return "", ErrSchemaRequired
+	}
+	if len(sql) != len(query) || sql != query {
+		if err := c.checkLiterals(); err != nil {
+			return "", err
+		}
+	}
+	if info.SessionState {
+		c.leave(bound)
+	}
+	c.borrower = c.borrower || bound
+	if c.path != nil {
+		return sql, c.beforeStatement(ctx, info)
+	}
+	return sql, nil
+}
+
+// leave records that a statement, or whoever has the pgx.Conn, leaves something in the session.
+func (c *conn) leave(bound bool) {
+	if bound || c.connector.pooled {
+		c.left = leftByBound
+	} else {
+		c.left = max(c.left, leftByDSN)
+	}
+}
+
+// checkLiterals refuses to rewrite SQL whose literals are not what they seem.
+func (c *conn) checkLiterals() error {
+	if c.stdlibConn.Conn().PgConn().ParameterStatus("standard_conforming_strings") == "off" {
+		return errors.New("pgdbm: the session has standard_conforming_strings=off, under which a backslash can hide the " +
+			"end of a literal; set it to on (PostgreSQL's default) for the role, the database or in the DSN")
+	}
+	return nil
+}
+
+// ExecContext expands query and executes it.
+func (c *conn) ExecContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Result, error) {
+	sql, err := c.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	result, err := c.stdlibConn.ExecContext(ctx, sql, args)
+	return result, c.afterStatement(err)
+}
+
+// QueryContext expands query and executes it. The rows are pgx's own.
+func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
+	sql, err := c.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := c.stdlibConn.QueryContext(ctx, sql, args)
+	return rows, c.afterStatement(err)
+}
+
+// Prepare is PrepareContext without a context.
+func (c *conn) Prepare(query string) (sqldriver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+// PrepareContext prepares query for the effective schema. The statement follows the contexts it is executed under.
+func (c *conn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt, error) {
+	s := &stmt{conn: c, query: query}
+	if _, err := s.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Begin is BeginTx without a context.
+func (c *conn) Begin() (sqldriver.Tx, error) {
+	return c.BeginTx(context.Background(), sqldriver.TxOptions{})
+}
+
+// BeginTx begins a transaction whose statements run in the schema of ctx, if ctx names one.
+func (c *conn) BeginTx(ctx context.Context, opts sqldriver.TxOptions) (sqldriver.Tx, error) {
+	c.tx = nil // a statement's own context decides first, so this must not be an earlier transaction's
+	_, bound, err := c.effective(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inner, err := c.stdlibConn.BeginTx(ctx, opts)
+	if err != nil || !bound && c.path == nil {
+		return inner, err
+	}
+	c.tx = bindingOf(ctx)
+	c.borrower = c.borrower || bound
+	return &tx{Tx: inner, conn: c}, nil
+}
+
+// ResetSession is called before the connection is borrowed again. It gives the connection up if the last borrower
+// left something in the session that the next one must not see.
+func (c *conn) ResetSession(ctx context.Context) error {
+	bound := bindingOf(ctx) != nil
+	if c.left == leftByBound || c.left == leftByDSN && bound {
+		return sqldriver.ErrBadConn
+	}
+	c.tx, c.borrower = nil, bound
+	if err := c.stdlibConn.ResetSession(ctx); err != nil {
+		return err
+	}
+	if c.path != nil && c.path.stale(c.connector.schemaChanges.Load()) {
+		if err := c.checkPath(ctx); err != nil {
+			return sqldriver.ErrBadConn
+		}
+	}
+	return nil
+}
+
+// Close closes the connection, or gives it back to its pgxpool, unless it has something in its session that the next
+// borrower must not see: then it is closed there too.
+func (c *conn) Close() error {
+	if c.connector.pooled && c.left != leftNothing {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return errors.Join(c.stdlibConn.Conn().Close(ctx), c.stdlibConn.Close())
+	}
+	return c.stdlibConn.Close()
+}

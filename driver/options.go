@@ -1,0 +1,63 @@
+package driver
+
+import (
+	"fmt"
+
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/pgdbm/pgdbm/internal/template"
+)
+
+// Option configures a [Connector]. An option that is wrong, or that contradicts the DSN, is an error of NewConnector;
+// of a *sql.DB from OpenDB or OpenDBFromPool it is the error of every connect.
+type Option func(*options) error
+
+type options struct {
+	schema string
+	stdlib []stdlib.OptionOpenDB
+}
+
+// DefaultSchema names the schema of statements whose context and transaction name none, like the DSN's key schema. It
+// does not change the schema mode: that is template, unless the DSN says otherwise.
+func DefaultSchema(name string) Option {
+	return func(o *options) error {
+		if err := template.CheckSchema(name); err != nil {
+			return err
+		}
+		if o.schema != "" && o.schema != name {
+			return fmt.Errorf("pgdbm: DefaultSchema is given twice, with %q and %q", o.schema, name)
+		}
+		o.schema = name
+		return nil
+	}
+}
+
+// WithStdlib passes options on to pgx/v5/stdlib: OptionBeforeConnect, OptionAfterConnect, OptionResetSession,
+// OptionShouldPing. They mean what they mean there. Those that connect are not called for a pool.
+func WithStdlib(opts ...stdlib.OptionOpenDB) Option {
+	return func(o *options) error {
+		o.stdlib = append(o.stdlib, opts...)
+		return nil
+	}
+}
+
+func (o *options) apply(opts []Option) error {
+	for _, opt := range opts {
+		if err := opt(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merge adds the DefaultSchema to what the DSN says.
+func (s settings) merge(o *options) (settings, error) {
+	if o.schema == "" {
+		return s, nil
+	}
+	if s.schema != "" && s.schema != o.schema {
+		return s, fmt.Errorf("pgdbm: DefaultSchema(%q) contradicts the DSN's schema %q", o.schema, s.schema)
+	}
+	s.schema = o.schema
+	return s, nil
+}

@@ -1,0 +1,143 @@
+package driver
+
+import (
+	"context"
+	sqldriver "database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgdbm/pgdbm/internal/template"
+)
+
+// searchPath is what a connection knows about its search_path in schema_mode=search_path.
+//
+// The path begins with the DSN's schema. PostgreSQL skips a schema of the path that does not exist, and would go on to
+// public. So while the schema is missing, the session's path is nothing but it: then bare names are not found, and the
+// server refuses CREATE TABLE, while CREATE SCHEMA and all that needs no table works.
+type searchPath struct {
+	schema string
+	full   string // with the schema's followers
+	alone  string // without them, while the schema is missing; no pg_temp, or CREATE TABLE would use that
+
+	known   bool      // missing is what the server said last
+	missing bool      // the schema cannot be used
+	checked time.Time // when the server said so
+	changes uint64    // Connector.schemaChanges at that time
+	ddl     bool      // the statement that is running may change schemas
+	inTx    bool      // the path was set, or schemas may have changed, in a transaction that may yet roll back
+}
+
+// recheck is the age at which a connection asks again, when it is borrowed, whether its schema still exists. Others
+// may drop it. It is as old as an idle connection gets until stdlib pings it.
+const recheck = time.Second
+
+func newSearchPath(schema, full string) *searchPath {
+	return &searchPath{schema: schema, full: full, alone: template.QuoteIdent(schema)}
+}
+
+// fullPath puts schema before the DSN's own search_path, or public if it has none. pg_temp comes last, so that a
+// temporary table that somebody left shadows nothing: unless named, it would come first.
+func fullPath(schema, own string) string {
+	if own == "" {
+		own = "public"
+	}
+	return template.QuoteIdent(schema) + ", " + own + ", pg_temp"
+}
+
+func (p *searchPath) stale(changes uint64) bool {
+	return !p.known || p.missing || p.changes != changes || time.Since(p.checked) > recheck
+}
+
+var errPath = errors.New("pgdbm: schema_mode=search_path: the session does not have its search_path")
+
+// checkPath asks the server whether the path took effect and whether its first schema can be used, and sets the path
+// that fits.
+func (c *conn) checkPath(ctx context.Context) error {
+	p := c.path
+	changes := c.connector.schemaChanges.Load()
+	pg := c.stdlibConn.Conn().PgConn()
+	const ask = "SELECT current_setting('search_path'), (current_schemas(false))[1] IS NOT DISTINCT FROM $1::name"
+	result := pg.ExecParams(ctx, ask, [][]byte{[]byte(p.schema)}, nil, nil, nil).Read()
+	if result.Err != nil {
+		return result.Err
+	}
+	current, usable := string(result.Rows[0][0]), string(result.Rows[0][1]) == "t"
+	if current != p.full && current != p.alone {
+		return fmt.Errorf("%w: it is %s instead of %s; a pooler such as PgBouncer dropped the startup parameter, or the "+
+			"session was changed; connect directly, or use templates with schema_mode=template", errPath, current, p.full)
+	}
+	want := p.full
+	if !usable {
+		want = p.alone
+	}
+	if current != want {
+		const set = "SELECT set_config('search_path', $1, false)"
+		if err := pg.ExecParams(ctx, set, [][]byte{[]byte(want)}, nil, nil, nil).Read().Err; err != nil {
+			return err
+		}
+	}
+	p.inTx = p.inTx || current != want && pg.TxStatus() != 'I'
+	p.missing, p.known, p.checked, p.changes = !usable, true, time.Now(), changes
+	return nil
+}
+
+// beforeStatement asks again, if there is a reason to, before a statement is sent.
+func (c *conn) beforeStatement(ctx context.Context, info template.Info) error {
+	p := c.path
+	p.ddl = info.SchemaDDL
+	if info.TransactionControl {
+		p.known = p.known && !p.inTx
+		return nil
+	}
+	if p.known && !p.missing && p.changes == c.connector.schemaChanges.Load() {
+		return nil
+	}
+	if c.stdlibConn.Conn().PgConn().TxStatus() == 'E' {
+		return nil // the server refuses everything
+	}
+	err := c.checkPath(ctx)
+	switch {
+	case errors.Is(err, errPath): // by the user's own SET: who names a path gets it
+		return nil
+	case pgconn.SafeToRetry(err):
+		return sqldriver.ErrBadConn
+	}
+	return err
+}
+
+// afterStatement notes what a statement did to the schemas, and explains its error if it is due to a missing one.
+func (c *conn) afterStatement(err error) error {
+	p := c.path
+	if p == nil {
+		return err
+	}
+	idle := c.stdlibConn.Conn().PgConn().TxStatus() == 'I'
+	if p.ddl {
+		p.ddl = false
+		p.inTx = p.inTx || !idle
+		c.connector.schemaChanges.Add(1)
+	}
+	if idle {
+		c.afterTransaction()
+	}
+	var pgErr *pgconn.PgError
+	if p.missing && errors.As(err, &pgErr) {
+		switch pgErr.Code {
+		case "42P01", "42704", "42883", "3F000": // a table, a type, a function that does not exist; no schema to create in
+			return &MissingSchemaError{Schema: p.schema, Err: err}
+		}
+	}
+	return err
+}
+
+// afterTransaction forgets what may have been rolled back, and tells the other connections what may have been
+// committed.
+func (c *conn) afterTransaction() {
+	if c.path.inTx {
+		c.path.inTx, c.path.known = false, false
+		c.connector.schemaChanges.Add(1)
+	}
+}

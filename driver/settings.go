@@ -1,0 +1,96 @@
+package driver
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgdbm/pgdbm/internal/template"
+)
+
+// The keys that a DSN may have on top of pgx's.
+const (
+	keySchema    = "schema"
+	keyMode      = "schema_mode"
+	keyRequired  = "schema_required"
+	keyTemplates = "templates"
+)
+
+var ownKeys = []string{keySchema, keyMode, keyRequired, keyTemplates}
+
+// settings are the values of the DSN's own keys.
+type settings struct {
+	schema     string // the DSN's schema, or ""
+	searchPath bool   // schema_mode=search_path
+	required   required
+	syntax     template.Syntax
+}
+
+// required says which statements are refused.
+type required uint8
+
+const (
+	requireNothing required = iota
+	requireSchema           // those without a schema
+	requireContext          // those without one from their context or transaction
+)
+
+// takeSettings reads our keys from a config's parameters, where pgx puts every key that it does not know, and
+// removes them: the server does not know them either.
+func takeSettings(config *pgx.ConnConfig) (settings, error) {
+	var s settings
+	values := make(map[string]string)
+	for _, key := range ownKeys {
+		if value, ok := config.RuntimeParams[key]; ok {
+			values[key] = value
+			delete(config.RuntimeParams, key)
+		}
+	}
+	if name, ok := values[keySchema]; ok {
+		if err := checkDSNSchema(name); err != nil {
+			return s, err
+		}
+		s.schema = name
+	}
+	mode, err := choose(values, keyMode, "template", "search_path")
+	if err != nil {
+		return s, err
+	}
+	s.searchPath = mode == 1 || mode < 0 && s.schema != ""
+	need, err := choose(values, keyRequired, "false", "true", "context")
+	if err != nil {
+		return s, err
+	}
+	s.required = required(max(need, 0))
+	syntax, err := choose(values, keyTemplates, "both", "braces")
+	if err != nil {
+		return s, err
+	}
+	s.syntax = template.Syntax(max(syntax, 0))
+	return s, nil
+}
+
+func checkDSNSchema(name string) error {
+	if name == "" {
+		return &DSNError{Key: keySchema, Reason: "it is empty; leave the key out for no schema"}
+	}
+	return template.CheckSchema(name)
+}
+
+// choose returns the index of a key's value among those that it can have, or -1 if the key is not there.
+func choose(values map[string]string, key string, allowed ...string) (int, error) {
+	value, ok := values[key]
+	if !ok {
+		return -1, nil
+	}
+	i := slices.Index(allowed, value)
+	if i < 0 {
+		if len(value) > 40 {
+			value = strings.ToValidUTF8(value[:40], "?") + "..."
+		}
+		return 0, &DSNError{Key: key, Reason: fmt.Sprintf("%q is not one of %s", value, strings.Join(allowed, ", "))}
+	}
+	return i, nil
+}

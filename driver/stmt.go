@@ -1,0 +1,104 @@
+package driver
+
+import (
+	"context"
+	sqldriver "database/sql/driver"
+	"errors"
+)
+
+// maxPrepared is for how many schemas at once a statement is kept prepared on a connection. An application that uses
+// one *sql.Stmt for all its tenants would otherwise fill the server's memory.
+const maxPrepared = 16
+
+// stmt is a prepared statement. What is prepared on the server is its expansion, so it is prepared again for each
+// schema that it is executed in.
+type stmt struct {
+	conn     *conn
+	query    string     // with its templates
+	inputs   int        // the number of parameters
+	prepared []prepared // the one that was used last comes last
+}
+
+type prepared struct {
+	sql  string
+	stmt sqldriver.Stmt // a *stdlib.Stmt
+}
+
+var (
+	_ sqldriver.Stmt             = (*stmt)(nil)
+	_ sqldriver.StmtExecContext  = (*stmt)(nil)
+	_ sqldriver.StmtQueryContext = (*stmt)(nil)
+)
+
+// prepare returns the statement that is prepared for the effective schema.
+func (s *stmt) prepare(ctx context.Context) (sqldriver.Stmt, error) {
+	sql, err := s.conn.statement(ctx, s.query)
+	if err != nil {
+		return nil, err
+	}
+	last := len(s.prepared) - 1
+	for i := last; i >= 0; i-- {
+		if p := s.prepared[i]; p.sql == sql {
+			if i < last {
+				copy(s.prepared[i:], s.prepared[i+1:])
+				s.prepared[last] = p
+			}
+			return p.stmt, nil
+		}
+	}
+	inner, err := s.conn.stdlibConn.PrepareContext(ctx, sql)
+	if err != nil {
+		return nil, s.conn.afterStatement(err)
+	}
+	if len(s.prepared) == maxPrepared {
+		oldest := s.prepared[0].stmt
+		s.prepared = append(s.prepared[:0], s.prepared[1:]...)
+		if err := oldest.Close(); err != nil {
+			return nil, errors.Join(err, inner.Close())
+		}
+	}
+	s.prepared = append(s.prepared, prepared{sql, inner})
+	s.inputs = inner.NumInput()
+	return inner, nil
+}
+
+// Close closes the statement for every schema.
+func (s *stmt) Close() error {
+	var errs []error
+	for _, p := range s.prepared {
+		errs = append(errs, p.stmt.Close())
+	}
+	s.prepared = nil
+	return errors.Join(errs...)
+}
+
+// NumInput returns the number of parameters.
+func (s *stmt) NumInput() int { return s.inputs }
+
+// ExecContext executes the statement in the effective schema.
+func (s *stmt) ExecContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Result, error) {
+	inner, err := s.prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	result, err := inner.(sqldriver.StmtExecContext).ExecContext(ctx, args)
+	return result, s.conn.afterStatement(err)
+}
+
+// QueryContext executes the statement in the effective schema.
+func (s *stmt) QueryContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
+	inner, err := s.prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := inner.(sqldriver.StmtQueryContext).QueryContext(ctx, args)
+	return rows, s.conn.afterStatement(err)
+}
+
+var errNoContext = errors.New("pgdbm: Stmt.Exec and Stmt.Query without a context are not implemented, as in pgx/v5/stdlib")
+
+// Exec is required by the interface and never called by database/sql.
+func (s *stmt) Exec([]sqldriver.Value) (sqldriver.Result, error) { return nil, errNoContext }
+
+// Query is required by the interface and never called by database/sql.
+func (s *stmt) Query([]sqldriver.Value) (sqldriver.Rows, error) { return nil, errNoContext }
