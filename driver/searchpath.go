@@ -5,6 +5,7 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -123,14 +124,16 @@ func (c *conn) afterStatement(err error) error {
 	if idle {
 		c.afterTransaction()
 	}
-	var pgErr *pgconn.PgError
-	if p.missing && errors.As(err, &pgErr) {
-		switch pgErr.Code {
-		case "42P01", "42704", "42883", "3F000": // a table, a type, a function that does not exist; no schema to create in
-			return &MissingSchemaError{Schema: p.schema, Err: err}
-		}
+	if err != nil && p.missing && isUndefined(err) {
+		return &MissingSchemaError{Schema: p.schema, Err: err}
 	}
 	return err
+}
+
+// isUndefined reports whether a table, a type, a function or a schema was not found.
+func isUndefined(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && slices.Contains([]string{"42P01", "42704", "42883", "3F000"}, pgErr.Code)
 }
 
 // afterTransaction forgets what may have been rolled back, and tells the other connections what may have been

@@ -94,7 +94,7 @@ func startProcess(programs binaries, dir, path string, account *syscall.Credenti
 		return nil, err
 	}
 	go func() {
-		p.cmd.Wait() // its error is in cmd.ProcessState
+		_ = p.cmd.Wait() // it is in cmd.ProcessState
 		close(p.exited)
 	}()
 	return p, nil
@@ -141,7 +141,7 @@ func (p *process) waitReady(ctx context.Context) error {
 // stop ends the supervisor, which stops the server and removes its directory.
 // It may be called more than once.
 func (p *process) stop() error {
-	p.stdin.Close() // an error says that it is closed already
+	_ = p.stdin.Close() // it may be closed already
 	limit := time.NewTimer(stopLimit)
 	defer limit.Stop()
 	select {

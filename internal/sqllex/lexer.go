@@ -82,7 +82,7 @@ func (l *Lexer) Skim(words *WordFilter) Token {
 			for i++; i < len(s) && wordByte[s[i]]; i++ {
 			}
 			if i < len(s) && i == start+1 && class[s[i]] > classDigit {
-				kind := Word
+				var kind Kind
 				if kind, i = prefixed(s, start, i); kind != Word {
 					return l.found(kind, start, i)
 				}

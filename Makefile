@@ -1,0 +1,26 @@
+# PostgreSQL comes by itself: set PGDBM_TEST_DSN to use a server of yours, else one is started from the local programs.
+
+# The race detector needs a C compiler.
+RACE := $(if $(shell command -v gcc clang cc),-race)
+LINT := go tool -modfile=.ci/golangci-lint.mod golangci-lint
+
+.PHONY: demo test lint bench fuzz
+
+demo: ## the main job, to look at
+	@go run ./examples/quickstart
+
+test: ## all tests
+	go test $(RACE) ./...
+
+lint: ## what CI checks besides the tests; builds the linter the first time, which takes a minute or two
+	go mod tidy -diff
+	go vet ./...
+	$(LINT) run
+
+bench: ## every figure of the documentation, on this machine
+	go test -run '^$$' -bench . -benchmem -count 3 ./internal/sqllex ./internal/template ./driver
+
+FUZZTIME ?= 10m
+fuzz: ## each fuzz target, one after the other
+	go test -run '^$$' -fuzz '^FuzzLexer$$' -fuzztime $(FUZZTIME) ./internal/sqllex
+	go test -run '^$$' -fuzz '^FuzzExpand$$' -fuzztime $(FUZZTIME) ./internal/template

@@ -1,0 +1,107 @@
+// Package driver is a database/sql driver for PostgreSQL that runs the same SQL in any schema, on one connection pool.
+//
+// It is pgx's own driver, github.com/jackc/pgx/v5/stdlib, with one thing on top: a statement that names its tables as
+// {{tables.users}} is sent with the schema that the DSN or the context names. So one program, one pool and one text of
+// SQL serve many modules or tenants, each in its own schema.
+//
+// # Open
+//
+// Import the package and open a database under the name "pgdbm". The DSN is one of pgx, a URL or a list of keywords;
+// the key schema names the schema:
+//
+//	db, err := sql.Open("pgdbm", "postgres://localhost/app?schema=myapp")
+//	db, err := sql.Open("pgdbm", "host=localhost dbname=app schema=myapp")
+//
+// [AddSchema] writes the key into a DSN that comes from elsewhere. [NewConnector], [OpenDB], [OpenDBFromPool] and
+// [RegisterConnConfig] are the other ways to open one: with options, from a pgx.ConnConfig, on a pgxpool.
+//
+// # Templates
+//
+//	written                     schema "myapp"      no schema
+//	{{tables.users}}            "myapp".users       users
+//	{{schema}}                  "myapp"             public
+//	{{schema}}.users            "myapp".users       users
+//	{{tables.audit.events}}     "audit".events      "audit".events
+//	'{{tables.users}}'::regclass  '"myapp".users'::regclass  'users'::regclass
+//
+// <<tables.users>> means the same, for tools in which braces mean something else. The schema is always quoted, so any
+// name is safe; the table is written as it is, and so folds to lower case like any name without quotes. Where
+// PostgreSQL takes no qualified name (FOR UPDATE OF, RENAME TO, CREATE INDEX name), the schema is left out. The shapes
+// into which ORMs quote a template, such as "{{tables"."users}}", work too.
+//
+// A lexer that follows PostgreSQL's decides what is SQL: literals, comments, quoted names and dollar-quoted strings are
+// data and stay as they are, byte for byte, so values that a library writes into the SQL are safe. The bodies of CREATE
+// FUNCTION, CREATE PROCEDURE and DO are SQL. A statement without a template reaches the server as it was written. A
+// misspelt template is a [*TemplateError] with its line, its column and the likely spelling. [Expand] shows what a
+// statement becomes.
+//
+// # The schema of a statement
+//
+// It is the one of the statement's own context ([WithSchema], [WithoutSchema]); else the one of the context with which
+// its transaction was begun; else the DSN's; else none:
+//
+//	ctx := driver.WithSchema(ctx, "tenant_42") // in a middleware
+//	row := db.QueryRowContext(ctx, "SELECT name FROM {{tables.users}} WHERE id = $1", id)
+//
+// There is no way around it:
+//
+//   - A prepared statement follows the context that it is executed under, not the one that it was prepared under.
+//   - A transaction's schema counts for its statements without a context, and ends with it.
+//   - A context with an empty or invalid name is poisoned: its statements fail with a [*SchemaError]. They do not fall
+//     back to the DSN.
+//
+// # DSN keys
+//
+//	schema           the schema of statements whose context and transaction name none
+//	schema_mode      template     only templates are rewritten, search_path is not touched; the default without schema
+//	                 search_path  names without a template are looked up in the schema too; the default with schema
+//	schema_required  false    a statement may have no schema; the default
+//	                 true     a statement without a schema fails with [ErrSchemaRequired]
+//	                 context  so does one whose context and transaction name none
+//	templates        both     {{...}} and <<...>>; the default
+//	                 braces   {{...}} only: << is always the shift operator
+//
+// All other keys are pgx's. A DSN that is wrong is a [*DSNError] of [sql.Open], which never shows a password. The DSN
+// is read again at each connect, so a password file may change.
+//
+// # schema_mode=search_path
+//
+// The session's search_path is the DSN's schema, then the DSN's own search_path or public, then pg_temp. So SQL
+// without templates, as an ORM writes it, works in the schema as well. Connecting fails if the path did not take
+// effect, as behind PgBouncer. If the schema does not exist, nothing is looked up in public instead: statements that
+// need a table fail with a [*MissingSchemaError], and CREATE SCHEMA works. A connection notices within a second, when it
+// is borrowed, that others dropped the schema, and at once if the same *sql.DB did.
+//
+// A context cannot name another schema than the DSN's in this mode: that is [ErrSchemaSwitch].
+//
+// # Sessions
+//
+// A connection carries nothing of one schema over to its next borrower. If a statement that is bound by its context or
+// transaction leaves something in the session (SET, set_config, temporary tables, PREPARE, LISTEN, cursors WITH HOLD,
+// DO, [Raw]), the connection is closed before anybody else gets it. State that is left under the DSN's schema stays,
+// as with pgx, for statements that follow the DSN; a borrower whose context names a schema gets another connection. On
+// a pgxpool, which others share, it is closed in either case. SET LOCAL and set_config(..., true) leave nothing.
+//
+// # The way to pgx
+//
+// [Raw] hands out the *pgx.Conn for COPY, LISTEN and batches. (*sql.Conn).Raw works as with stdlib, except that the
+// value it hands out is not a *stdlib.Conn: assert interface{ Conn() *pgx.Conn } instead. That assertion is the one
+// thing that breaks when a program changes from "pgx" to "pgdbm". pgx's first arguments (pgx.QueryExecMode,
+// pgx.NamedArgs ...) work, and so do its tracers, which see the SQL as it is sent. Errors are pgx's:
+// errors.As finds a *pgconn.PgError; its Position counts in the SQL as it was sent.
+//
+// # Limits
+//
+//   - Functions and triggers that use names without a schema look them up in the session's search_path, in template
+//     mode too. Create them with SET search_path, or with templates in their bodies.
+//   - What a function does to the session when it is called cannot be seen in the statement that calls it.
+//   - The server must run with standard_conforming_strings=on, which is its default; connecting fails otherwise. The
+//     client's encoding must be UTF8, which pgx needs too.
+//   - A template names a table of ASCII letters, digits and underscores, up to 63 bytes. A schema can have any name of 1
+//     to 63 bytes, except pg_*, information_schema, $user and those that contain {{, }}, << or >>.
+//   - In migrations, where templates stand in literals too, this driver is not the tool: it leaves literals alone.
+//   - pgx caches prepared statements by their text, 512 on each connection, and each schema's text is its own. With
+//     hundreds of schemas in use, raise statement_cache_capacity, or set default_query_exec_mode=exec.
+//
+// A *sql.DB and all functions of this package are safe for concurrent use.
+package driver
