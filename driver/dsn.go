@@ -10,10 +10,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgdbm/pgdbm/internal/dsnform"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
-// AddSchema returns dsn, a URL or a list of keywords, with the key schema set to name, whatever it was before. The
+// AddSchema returns dsn, a URL or a list of dsnform.Keywords, with the key schema set to name, whatever it was before. The
 // error is a *[SchemaError] if name cannot be used as a schema, and a *[DSNError] if dsn is a name from
 // RegisterConnConfig, which has no keys.
 func AddSchema(dsn, name string) (string, error) {
@@ -24,15 +25,19 @@ func AddSchema(dsn, name string) (string, error) {
 		return "", &DSNError{Key: keySchema, Reason: "a registered name takes no keys; " +
 			`set config.RuntimeParams["schema"] before driver.RegisterConnConfig`}
 	}
-	if !isURL(dsn) {
+	if !dsnform.IsURL(dsn) {
 		// At the front, because behind a last "password=" it would be taken for the value.
 		value := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(name)
-		return strings.TrimSpace("schema='" + value + "' " + cutKeyword(dsn, keySchema)), nil
+		added := keySchema + "='" + value + "'"
+		if rest := dsnform.CutKeyword(dsn, keySchema); rest != "" {
+			added += " " + rest
+		}
+		return added, nil
 	}
-	base, query := splitURL(dsn)
+	base, query := dsnform.SplitURL(dsn)
 	params := []string{}
 	for param := range strings.SplitSeq(query, "&") {
-		if param != "" && paramKey(param) != keySchema {
+		if param != "" && dsnform.ParamKey(param) != keySchema {
 			params = append(params, param)
 		}
 	}
@@ -50,10 +55,13 @@ func parseDSN(dsn string) (*pgx.ConnConfig, settings, error) {
 	if err != nil {
 		return nil, settings{}, redact(err, dsn)
 	}
-	if !isURL(dsn) {
+	if !dsnform.IsURL(dsn) {
 		if err := checkValues(config); err != nil {
 			return nil, settings{}, err
 		}
+	}
+	if err := checkMisplaced(dsn, config); err != nil {
+		return nil, settings{}, err
 	}
 	s, err := takeSettings(config)
 	return config, s, err
@@ -62,18 +70,18 @@ func parseDSN(dsn string) (*pgx.ConnConfig, settings, error) {
 // checkKeys refuses keys that come twice, and keys of ours that a URL without a ? makes a part of something else.
 func checkKeys(dsn string) error {
 	var keys []string
-	if isURL(dsn) {
-		base, query := splitURL(dsn)
-		if key := swallowed(afterUserinfo(base)); key != "" {
+	if dsnform.IsURL(dsn) {
+		base, query := dsnform.SplitURL(dsn)
+		if key := swallowed(dsnform.AfterUserinfo(base)); key != "" {
 			return &DSNError{Key: key, Reason: "it stands before the ?, so it became a part of the host or the database name; " +
 				"a URL's first parameter is written ?key=value, the others &key=value"}
 		}
 		for param := range strings.SplitSeq(query, "&") {
-			keys = append(keys, paramKey(param))
+			keys = append(keys, dsnform.ParamKey(param))
 		}
 	} else {
-		for _, k := range keywords(dsn) {
-			keys = append(keys, k.key)
+		for _, k := range dsnform.Keywords(dsn) {
+			keys = append(keys, k.Key)
 		}
 	}
 	seen := make(map[string]bool)
@@ -104,6 +112,40 @@ func checkValues(config *pgx.ConnConfig) error {
 	return nil
 }
 
+// checkMisplaced refuses a DSN whose password, or the end of it, became a part of what errors of connecting show: the
+// user, the database, the hosts, and keys that the server does not know.
+func checkMisplaced(dsn string, config *pgx.ConnConfig) error {
+	hosts := []string{config.Host}
+	for _, fallback := range config.Fallbacks {
+		hosts = append(hosts, fallback.Host)
+	}
+	for _, host := range hosts {
+		if strings.Contains(host, "@") && !strings.HasPrefix(host, "/") {
+			return &DSNError{Reason: "a host contains an @" + advice(dsn)}
+		}
+	}
+	if dsnform.IsURL(dsn) {
+		if base, _ := dsnform.SplitURL(dsn); strings.Contains(dsnform.AfterUserinfo(base), "@") {
+			return &DSNError{Reason: "an @ stands in the path" + advice(dsn)}
+		}
+	}
+	for _, value := range append(hosts, config.User, config.Database) {
+		if holdsPassword(value) || strings.Contains(value, "://") {
+			return &DSNError{Reason: "another DSN, or a part of one, became the user, a host or the database name" + advice(dsn)}
+		}
+	}
+	for key := range config.RuntimeParams {
+		if strings.ContainsAny(key, ":/@?&'") {
+			return &DSNError{Key: safeKey(key), Reason: "it has characters that no key has; " +
+				"a URL begins with postgres:// or postgresql://, in lower case" + advice(dsn)}
+		}
+	}
+	return nil
+}
+
+// holdsPassword reports whether a value goes on with another key, the password: app&password=x.
+func holdsPassword(value string) bool { return strings.Contains(strings.ToLower(value), "password=") }
+
 // swallowed returns the key of ours that text contains as in app&schema=x, or "".
 func swallowed(text string) string {
 	for _, key := range ownKeys {
@@ -126,16 +168,20 @@ func safeKey(key string) string {
 	return "(unknown)"
 }
 
+// advice is what makes most DSNs right that cannot be read as they were meant.
+func advice(dsn string) string {
+	if dsnform.IsURL(dsn) {
+		return "; percent-encode special characters such as / ? # @ % in user name and password"
+	}
+	return "; quote a value that contains spaces, as in password='a b'"
+}
+
 // redact makes an error of pgx's parser fit to be shown. Its own text quotes the DSN and masks passwords as well as it
 // can, which is not always: password = secret, or a password with a slash. So only its constant parts are kept.
 func redact(err error, dsn string) error {
-	advice := "; quote a value that contains spaces, as in password='a b'"
-	if isURL(dsn) {
-		advice = "; percent-encode special characters such as / ? # @ % in user name and password"
-	}
 	var parse *pgconn.ParseConfigError
 	if !errors.As(err, &parse) {
-		return &DSNError{Reason: "it cannot be parsed" + advice}
+		return &DSNError{Reason: "it cannot be parsed" + advice(dsn)}
 	}
 	bare := *parse
 	bare.ConnString = ""
@@ -145,7 +191,7 @@ func redact(err error, dsn string) error {
 	}
 	reason, _, _ = strings.Cut(reason, ":") // behind it stands the value
 	if strings.HasPrefix(reason, "failed to parse as") || reason == "invalid port" {
-		return &DSNError{Reason: reason + advice}
+		return &DSNError{Reason: reason + advice(dsn)}
 	}
 	var file *fs.PathError
 	if errors.As(err, &file) && !strings.ContainsAny(file.Path, "@&?=") {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 
@@ -76,6 +77,10 @@ func checkDSNSchema(name string) error {
 	if name == "" {
 		return &DSNError{Key: keySchema, Reason: "it is empty; leave the key out for no schema"}
 	}
+	if holdsPassword(name) {
+		return &DSNError{Key: keySchema, Reason: "password= is a part of its value; " +
+			"a URL's keys are separated by &, those of a DSN of keywords by spaces"}
+	}
 	return template.CheckSchema(name)
 }
 
@@ -87,10 +92,12 @@ func choose(values map[string]string, key string, allowed ...string) (int, error
 	}
 	i := slices.Index(allowed, value)
 	if i < 0 {
-		if len(value) > 40 {
-			value = strings.ToValidUTF8(value[:40], "?") + "..."
+		if end := strings.IndexFunc(value, notWord); end >= 0 {
+			value = value[:end] + "..." // behind it, another key may have been meant to begin, such as the password
 		}
 		return 0, &DSNError{Key: key, Reason: fmt.Sprintf("%q is not one of %s", value, strings.Join(allowed, ", "))}
 	}
 	return i, nil
 }
+
+func notWord(r rune) bool { return r != '_' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }

@@ -34,11 +34,12 @@ func Example() {
 	var server pgserver.Server
 	defer server.Stop()
 	ctx := context.Background()
-	dsn, _, err := server.CreateDatabase(ctx)
+	dsn, drop, err := server.CreateDatabase(ctx)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
+	defer drop(ctx)
 	db, err := sql.Open("pgdbm", dsn)
 	if err != nil {
 		fmt.Println(err)

@@ -10,13 +10,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// dropLimit bounds the dropping of a test's database.
-const dropLimit = 30 * time.Second
+// databaseLimit bounds the creating and the dropping of a database.
+const databaseLimit = 30 * time.Second
 
 // CreateDatabase creates an empty database with a unique name. It returns the
 // database's connection string, of the form that [Server.DSN] returns, and a
 // function that drops it and cuts the connections to it. Dropping again, or
-// after [Server.Stop], is no error.
+// after [Server.Stop], is no error. ctx bounds the waiting for the server; once
+// it creates the database, CreateDatabase waits for the result, because a
+// database whose creation was given up could come into being after all.
 func (s *Server) CreateDatabase(ctx context.Context) (dsn string, drop func(context.Context) error, err error) {
 	l, err := s.ready(ctx)
 	if err != nil {
@@ -26,6 +28,8 @@ func (s *Server) CreateDatabase(ctx context.Context) (dsn string, drop func(cont
 	if dsn, err = databaseDSN(l.dsn, name); err != nil {
 		return "", nil, err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), databaseLimit)
+	defer cancel()
 	if err := l.createDatabase(ctx, name); err != nil {
 		return "", nil, fmt.Errorf("pgserver: create database %s: %w", name, err)
 	}
@@ -92,7 +96,7 @@ func (s *Server) Database(tb TB) string {
 	}
 	tb.Cleanup(func() {
 		// The test's own context has ended by now.
-		ctx, cancel := context.WithTimeout(context.Background(), dropLimit)
+		ctx, cancel := context.WithTimeout(context.Background(), databaseLimit)
 		defer cancel()
 		if err := drop(ctx); err != nil {
 			tb.Fatalf("%v", err)

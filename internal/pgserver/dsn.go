@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pgdbm/pgdbm/internal/dsnform"
 )
 
 // socketDSN returns the connection string of the server with its socket in dir.
@@ -24,7 +26,7 @@ func maintenanceDSN(dsn string) (string, error) {
 		return "", fmt.Errorf("pgserver: %s is not a valid connection string "+
 			"(not shown here, as it may hold a password); try it with: psql \"$%[1]s\"", dsnVariable)
 	}
-	if !isURL(dsn) {
+	if !dsnform.IsURL(dsn) {
 		return dsn, nil
 	}
 	base, database, query := splitURL(dsn)
@@ -33,31 +35,19 @@ func maintenanceDSN(dsn string) (string, error) {
 
 // databaseDSN returns dsn with another database name; name needs no escaping.
 func databaseDSN(dsn, name string) (string, error) {
-	for _, candidate := range databaseDSNs(dsn, name) {
-		config, err := pgx.ParseConfig(candidate)
-		if err == nil && config.Database == name {
-			return candidate, nil
-		}
-	}
-	return "", fmt.Errorf("pgserver: cannot put another database name into %s: use the URL form, "+
-		"postgres://user:password@host:port/database?sslmode=prefer", dsnVariable)
-}
-
-// databaseDSNs returns strings of which one is dsn with another database name.
-func databaseDSNs(dsn, name string) []string {
-	if isURL(dsn) {
+	var changed string
+	if dsnform.IsURL(dsn) {
 		base, _, query := splitURL(dsn)
-		return []string{joinURL(base, name, query)}
+		changed = joinURL(base, name, query)
+	} else {
+		// At the front: at the end it could be taken for the value of a last "password=".
+		changed = "dbname=" + name + " " + dsnform.CutKeyword(dsnform.CutKeyword(dsn, "dbname"), "database")
 	}
-	// The last dbname wins, so it belongs at the end. There, though, it would
-	// be taken for the value of a keyword without one ("password="); at the
-	// front it is right if no other dbname follows.
-	keyword := "dbname=" + name
-	return []string{dsn + " " + keyword, keyword + " " + dsn}
-}
-
-func isURL(dsn string) bool {
-	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
+	if config, err := pgx.ParseConfig(changed); err != nil || config.Database != name {
+		return "", fmt.Errorf("pgserver: cannot put another database name into %s: use the URL form, "+
+			"postgres://user:password@host:port/database?sslmode=prefer", dsnVariable)
+	}
+	return changed, nil
 }
 
 // splitURL splits a connection URL into all before the path, the database name
@@ -65,28 +55,21 @@ func isURL(dsn string) bool {
 // decode: PostgreSQL's URLs allow what package net/url does not, such as more
 // than one host.
 func splitURL(dsn string) (base, database string, query []string) {
-	authority := strings.Index(dsn, "://") + len("://")
-	// As in libpq, user and password end at an '@' before the first '/'.
-	if i := strings.IndexAny(dsn[authority:], "@/"); i >= 0 && dsn[authority+i] == '@' {
-		authority += i + 1
+	base, parameters := dsnform.SplitURL(dsn)
+	if rest := dsnform.AfterUserinfo(base); strings.Contains(rest, "/") {
+		_, database, _ = strings.Cut(rest, "/")
+		base = strings.TrimSuffix(base, "/"+database)
 	}
-	end := len(dsn)
-	if i := strings.IndexAny(dsn[authority:], "/?"); i >= 0 {
-		end = authority + i
-	}
-	path, parameters, _ := strings.Cut(dsn[end:], "?")
-	database = strings.TrimPrefix(path, "/")
 	for parameter := range strings.SplitSeq(parameters, "&") {
-		key, value, _ := strings.Cut(parameter, "=")
-		switch key {
+		switch dsnform.ParamKey(parameter) {
 		case "":
 		case "dbname", "database": // wins over the path
-			database = value
+			_, database, _ = strings.Cut(parameter, "=")
 		default:
 			query = append(query, parameter)
 		}
 	}
-	return dsn[:end], database, query
+	return base, database, query
 }
 
 // joinURL is the reverse of splitURL; the result always has a query part.

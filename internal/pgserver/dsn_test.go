@@ -43,8 +43,8 @@ func TestDatabaseDSN(t *testing.T) {
 		"postgres://u:p@h?sslmode=disable&":                "postgres://u:p@h/new?sslmode=disable",
 		"postgres://u:p?w@h1:1,h2:2/":                      "postgres://u:p?w@h1:1,h2:2/new?client_encoding=UTF8",
 		"postgres:///a?database=b&host=/x&dbname=c&port=5": "postgres:///new?host=/x&port=5",
-		"host=h password='a b'":                            "host=h password='a b' dbname=new",
-		"host=h dbname=old user=u":                         "host=h dbname=old user=u dbname=new",
+		"host=h password='a b'":                            "dbname=new host=h password='a b'",
+		"host=h dbname=old user=u":                         "dbname=new host=h  user=u",
 		"host=h password=":                                 "dbname=new host=h password=",
 		`host=h password=a\`:                               `dbname=new host=h password=a\`,
 	} {
