@@ -35,7 +35,7 @@ func Raw[DB *sql.DB | *sql.Conn](ctx context.Context, db DB, fn func(*pgx.Conn) 
 			if err != nil {
 				return err
 			}
-			c.borrower = c.borrower || bound
+			c.borrower = bound || ok && c.borrower
 			return fn(c.Conn())
 		case interface{ Conn() *pgx.Conn }:
 			return fn(c.Conn())
