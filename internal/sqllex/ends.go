@@ -77,16 +77,13 @@ func continuation(s string, i int) int {
 	return -1
 }
 
-// endLineComment stops before the line break.
+// endLineComment stops before the line break. It looks for both kinds at once: in a text that has only one of them,
+// each comment would search all the rest for the other.
 func endLineComment(s string, i int) int {
-	end := len(s)
-	if n := strings.IndexByte(s[i:], '\n'); n >= 0 {
-		end = i + n
+	for i < len(s) && s[i] != '\n' && s[i] != '\r' {
+		i++
 	}
-	if n := strings.IndexByte(s[i:end], '\r'); n >= 0 {
-		end = i + n
-	}
-	return end
+	return i
 }
 
 // endBlockComment counts the comments inside the comment.

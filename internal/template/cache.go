@@ -44,7 +44,7 @@ type entry struct {
 const (
 	anySchema     = "\x00" // no schema has this name
 	entryOverhead = 256    // an entry, its Statement, their share of the table, and the allocator's rounding
-	holeCost      = 128
+	holeCost      = 128    // a hole or a body, in a slice with room to spare
 	minTable      = 64
 	maxShare      = 8 // an entry that would take more than this fraction of the cache is not kept
 )
@@ -164,7 +164,7 @@ func (c *Cache) link(t table, e *entry) {
 }
 
 func (e *entry) cost() int {
-	return len(e.text) + len(e.schema) + len(e.sql) + len(e.stmt.holes)*holeCost + entryOverhead
+	return len(e.text) + len(e.schema) + len(e.sql) + (len(e.stmt.holes)+len(e.stmt.bodies))*holeCost + entryOverhead
 }
 
 // queue holds the entries in the order in which they came.

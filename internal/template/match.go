@@ -66,13 +66,14 @@ func matchAll(s string) (tmpl, bool) {
 // matchSplit reads what an ORM makes of a template when it quotes the name part by part: s begins with
 // "{{tables"."users}}" or "{{tables"."audit"."events}}", with << likewise.
 func matchSplit(s string) (t tmpl, length int, ok bool) {
-	first, rest, found := strings.Cut(s[1:], `"."`)
-	if !found || len(first) != len("{{tables") || !opens(first) || first[2:] != "tables" {
+	const key = `tables"."`
+	if !opens(s[1:]) || !strings.HasPrefix(s[3:], key) {
 		return tmpl{}, 0, false
 	}
 	end := closer(s[1]) + `"`
+	rest := s[3+len(key):]
 	n := nameLen(rest)
-	length = 1 + len(first) + 3 + n
+	length = 3 + len(key) + n
 	t.table = rest[:n]
 	if strings.HasPrefix(rest[n:], `"."`) {
 		rest = rest[n+3:]

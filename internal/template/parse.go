@@ -2,6 +2,7 @@ package template
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/pgdbm/pgdbm/internal/sqllex"
 )
@@ -115,9 +116,9 @@ func (p *parser) end() {
 func (p *parser) word(t sqllex.Token) error {
 	switch word := p.text(t); {
 	case sqllex.Equal(word, "create"):
-		p.routine = p.routine || p.createsRoutine()
+		p.routine = p.routine || p.begins("create") && p.createsRoutine()
 	case sqllex.Equal(word, "do"):
-		p.block = p.block || p.startsBlock()
+		p.block = p.block || p.begins("do") && p.startsBlock()
 	case sqllex.Equal(word, "of"):
 		prev, prev2 := p.lex.Prev()
 		if sqllex.OneOf(prev, "update", "share") && sqllex.OneOf(prev2, "for", "key") {
@@ -134,10 +135,14 @@ func (p *parser) word(t sqllex.Token) error {
 			return p.bareName()
 		}
 	default:
-		p.sessionWord(t, word)
+		p.sessionWord(word)
 	}
 	return nil
 }
+
+// begins reports whether the statement may begin with word. In a body it always may: BEGIN and THEN begin statements
+// there. Elsewhere, as in SELECT t.do language, the word is a name.
+func (p *parser) begins(word string) bool { return p.depth > 0 || sqllex.Equal(p.first, word) }
 
 // startsBlock tells DO $$ ... $$ from ON CONFLICT DO NOTHING.
 func (p *parser) startsBlock() bool {
@@ -180,33 +185,30 @@ func (p *parser) bareNames() error {
 }
 
 // bareName reads one name that PostgreSQL takes without a schema.
-func (p *parser) bareName() error {
-	ahead := p.lex
+func (p *parser) bareName() (err error) {
+	ahead, holes := p.lex, len(p.stmt.holes)
 	switch t := ahead.Next(); t.Kind {
 	case sqllex.Word, sqllex.UnicodeIdent:
 		p.lex = ahead
 	case sqllex.Braces, sqllex.Angles:
 		p.lex = ahead
-		return p.template(t, true)
+		err = p.template(t, true)
 	case sqllex.QuotedIdent:
 		p.lex = ahead
-		return p.quoted(t, true)
+		err = p.quoted(t, true)
 	}
-	return nil
+	if n := len(p.stmt.holes); err == nil && n > holes && p.stmt.holes[n-1].kind == holePrefix {
+		return p.bareName() // that was only the schema
+	}
+	return err
 }
 
 // dollar reads a dollar-quoted string, if it is the body of a function, a procedure or a DO.
 func (p *parser) dollar(t sqllex.Token) error {
-	if !p.block {
-		if !p.routine {
-			return nil
-		}
-		if prev, _ := p.lex.Prev(); !sqllex.Equal(prev, "as") {
-			return nil // a default value, say
-		}
-	}
 	tag, start, end, closed := sqllex.DollarBody(p.lex.Text, t)
-	if !closed || p.depth == maxDepth {
+	if !closed || p.depth == maxDepth || !p.isBody() {
+		source := p.text(t)
+		p.stmt.loose = p.stmt.loose || strings.Contains(source, "{{") || strings.Contains(source, "<<")
 		return nil
 	}
 	inner := parser{lex: sqllex.At(p.lex.Text[:end], start), stmt: p.stmt, depth: p.depth + 1}
@@ -218,6 +220,16 @@ func (p *parser) dollar(t sqllex.Token) error {
 	// What the body does to a session it does when it is called, so only the places of its templates count here.
 	p.stmt.holes, p.stmt.bodies, p.stmt.loose = inner.stmt.holes, inner.stmt.bodies, inner.stmt.loose
 	return nil
+}
+
+// isBody reports whether the dollar-quoted string that was read last is SQL. In CREATE FUNCTION it could be a
+// parameter's default as well.
+func (p *parser) isBody() bool {
+	if p.block || !p.routine {
+		return p.block
+	}
+	prev, _ := p.lex.Prev()
+	return sqllex.Equal(prev, "as")
 }
 
 // text returns the source of a token.

@@ -8,7 +8,11 @@ import "strings"
 //
 // See https://www.postgresql.org/docs/current/sql-keywords-appendix.html.
 func isReserved(name string) bool {
-	switch strings.ToLower(name) {
+	lower := strings.ToLower(name)
+	if len(lower) != len(name) {
+		return false // it is not ASCII: the Kelvin sign becomes a k
+	}
+	switch lower {
 	case "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary",
 		"both", "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint", "create",
 		"cross", "current_catalog", "current_date", "current_role", "current_schema", "current_time",

@@ -13,8 +13,9 @@ func (p *parser) classify(second string) {
 	case sqllex.Equal(first, "set"):
 		// The others end with the transaction.
 		info.SessionState = info.SessionState || !sqllex.OneOf(second, "local", "transaction", "constraints")
-	case sqllex.OneOf(first, "prepare", "deallocate", "discard", "listen", "load", "do"):
-		// DEALLOCATE and DISCARD remove what pgx believes to be prepared; a DO block may do anything.
+	case sqllex.OneOf(first, "prepare", "deallocate", "discard", "reset", "listen", "load", "do"):
+		// DEALLOCATE and DISCARD remove what pgx believes to be prepared, RESET what was set when the connection was
+		// made; a DO block may do anything.
 		info.SessionState = true
 	case sqllex.OneOf(first, "create", "alter", "drop") && sqllex.Equal(second, "schema"):
 		info.SchemaDDL = true
@@ -23,7 +24,7 @@ func (p *parser) classify(second string) {
 
 // sessionWord looks at a word, wherever it stands, that may leave something in the session. Too much costs a new
 // connection, too little shows one tenant what another one left, so doubt counts as yes.
-func (p *parser) sessionWord(t sqllex.Token, word string) {
+func (p *parser) sessionWord(word string) {
 	state := false
 	switch {
 	case sqllex.OneOf(word, "temp", "temporary"):
@@ -34,7 +35,7 @@ func (p *parser) sessionWord(t sqllex.Token, word string) {
 		state = sqllex.Equal(p.first, "declare") && sqllex.Equal(prev, "with")
 	case sqllex.Equal(word, "pg_settings"): // UPDATE pg_settings is SET
 		prev, _ := p.lex.Prev()
-		state = sqllex.OneOf(prev, "update", "only") || t.Start > 0 && p.lex.Text[t.Start-1] == '.'
+		state = sqllex.OneOf(prev, "update", "only", "") // "" is behind pg_catalog and a dot, say
 	case sqllex.Equal(word, "pg_temp"):
 		state = true
 	case sqllex.Equal(word, "set_config"):

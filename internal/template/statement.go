@@ -23,14 +23,14 @@ type Statement struct {
 	syntax Syntax
 	holes  []hole
 	bodies []body
-	loose  bool // there are parts that could form a template together with what is emitted: see checkNested
+	loose  bool // there are parts that could be a template together with what is emitted: see checkNested
 }
 
 // Info is what the driver has to know about a text besides its templates. A text of several statements has what any
 // of them has.
 type Info struct {
-	// SessionState: it leaves something in the session that outlives the statement and its transaction: SET, temporary
-	// tables, PREPARE, LISTEN, cursors WITH HOLD, set_config, DO (which may do any of these).
+	// SessionState: it leaves something in the session that outlives the statement and its transaction: SET, RESET,
+	// temporary tables, PREPARE, LISTEN, cursors WITH HOLD, set_config, DO (which may do any of these).
 	SessionState bool
 	// SchemaDDL: it creates, drops or renames schemas.
 	SchemaDDL bool
@@ -88,18 +88,17 @@ func (s *Statement) Expand(schema string) (string, error) {
 		h := &s.holes[i]
 		b.WriteString(s.Text[at:h.start])
 		at = h.end
-		if !h.literal && joins(b.String()) {
+		if h.joinsBefore(b.String()) {
 			b.WriteByte(' ')
 		}
 		from := b.Len()
 		h.write(&b, quoted)
-		if !h.literal && strings.HasSuffix(b.String()[from:], `"`) && strings.HasPrefix(s.Text[at:], `"`) {
-			b.WriteByte(' ')
+		emitted := b.String()[from:]
+		if err := s.checkBody(h, emitted); err != nil {
+			return "", err
 		}
-		if h.body > 0 {
-			if err := s.checkBody(h, b.String()[from:]); err != nil {
-				return "", err
-			}
+		if h.joinsAfter(emitted, s.Text[at:s.endOf(h)]) {
+			b.WriteByte(' ')
 		}
 	}
 	b.WriteString(s.Text[at:])
@@ -109,14 +108,42 @@ func (s *Statement) Expand(schema string) (string, error) {
 	return b.String(), nil
 }
 
-// joins reports whether a name behind before would become one token with its end: u&{{schema}}.f(1) is a bitwise AND,
-// u&"myapp".f(1) is not.
-func joins(before string) bool {
-	if before == "" {
+// endOf returns where the body ends that h stands in, or the text.
+func (s *Statement) endOf(h *hole) int {
+	if h.body > 0 {
+		return s.bodies[h.body-1].end
+	}
+	return len(s.Text)
+}
+
+// joinsBefore reports whether a name behind before would become one token with its end: u&{{schema}}.f(1) is a
+// bitwise AND, u&"myapp".f(1) is not. A qualifier may vanish, and a minus meet a comment behind it.
+func (h *hole) joinsBefore(before string) bool {
+	if before == "" || h.literal {
 		return false
 	}
 	c := before[len(before)-1]
-	return c == '"' || c == '&' || sqllex.IsWordByte(c)
+	return c == '"' || c == '&' || sqllex.IsWordByte(c) || c == '-' && h.kind == holePrefix
+}
+
+// joinsAfter reports whether the token behind a name would become another one: 'a\' behind a type called e would be
+// E'a\'. A word or a number only makes the name longer: {{tables.users}}_2024.
+func (h *hole) joinsAfter(name, after string) bool {
+	if name == "" || after == "" || h.literal {
+		return false
+	}
+	last, next := name[len(name)-1], after[0]
+	switch {
+	case last == '"':
+		return next == '"'
+	case !sqllex.IsWordByte(last):
+		return false
+	case !sqllex.IsWordByte(next):
+		return next == '\'' || next == '&'
+	}
+	l := sqllex.Lexer{Text: after}
+	t := l.Next()
+	return t.Kind != sqllex.Word && t.Kind != sqllex.Number || t.End < len(after) && after[t.End] == '$'
 }
 
 // write appends what stands in for the template. Schema is quoted already, or "" for none.
@@ -150,23 +177,22 @@ func (h *hole) write(b *strings.Builder, schema string) {
 	}
 }
 
-// checkBody makes sure that the emitted text, and what it forms together with its neighbours, ends none of the
-// dollar-quoted bodies around it: in $$ ... $$ a schema called a$$b would.
+// checkBody makes sure that the emitted text ends none of the dollar-quoted bodies around it: in $$ ... $$ a schema
+// called a$$b would. Together with its neighbours it forms no tag, for no name touches a $: see joinsBefore and
+// joinsAfter.
 func (s *Statement) checkBody(h *hole, emitted string) error {
 	for n := h.body; n > 0; n = s.bodies[n-1].outer {
-		b := s.bodies[n-1]
-		near := len(b.tag) - 1
-		text := s.Text[max(b.start, h.start-near):h.start] + emitted + s.Text[h.end:min(b.end, h.end+near)]
-		if strings.Contains(text, b.tag) {
+		if tag := s.bodies[n-1].tag; strings.Contains(emitted, tag) {
 			return newError(s.Text, h.start, h.end,
-				"the expanded name would end the dollar-quoted body; give the body another tag than "+b.tag, "")
+				"the expanded name would end the dollar-quoted body; give the body another tag", "")
 		}
 	}
 	return nil
 }
 
 // checkNested refuses an expansion that has templates again, as of <<tables.<<tables.a>>>> with no schema. That takes
-// a << that belongs to no template, half of a quoted one, or a qualifier that vanishes from between two signs.
+// a << that belongs to no template, half of a quoted one, or a template that was data, but is none beside what is
+// emitted: '{{schema}}'::{{tables.regclass}}.
 func (s *Statement) checkNested(out string) error {
 	if !s.loose {
 		return nil

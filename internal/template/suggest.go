@@ -2,32 +2,38 @@ package template
 
 import (
 	"strings"
+
+	"github.com/pgdbm/pgdbm/internal/sqllex"
 )
 
 // explain says why the {{ at text[i:] is no template: the reason, the likely spelling, and where the template ends,
-// for the error's text.
+// for the error's text. That shows no literal, which may be secret.
 func explain(text string, i int) *Error {
-	inner, closed := text[i+2:], false
-	if n := strings.IndexAny(inner, "}\n"); n >= 0 {
-		inner, closed = inner[:n], strings.HasPrefix(inner[n:], "}}")
+	inner := text[i+2:]
+	word := inner[:plainLen(inner)]
+	if rest, found := strings.CutPrefix(inner[len(word):], "{{"); found {
+		return newError(text, i, i+2+len(word)+2+plainLen(rest), "templates cannot be nested", "")
 	}
-	if n := strings.Index(inner, "{{"); n >= 0 {
-		return newError(text, i, i+2+len(inner), "templates cannot be nested", "")
-	}
-	if !closed {
-		word := inner
-		if n := strings.IndexAny(word, " \t\r;,()"); n >= 0 {
-			word = word[:n]
-		}
+	n := strings.IndexAny(inner, "}\n'$;")
+	if n < 0 || !strings.HasPrefix(inner[n:], "}}") || strings.Contains(inner[:n], "{{") {
 		return newError(text, i, i+2+len(word), "it is cut off: }} is missing", suggestion(word))
 	}
-	end := i + 2 + len(inner) + 2
+	inner = inner[:n]
 	reason := "unknown template; there are {{tables.name}}, {{tables.schema.name}} and {{schema}}"
 	names, isTable := strings.CutPrefix(inner, tablesDot)
 	if isTable {
 		reason = badName(names)
 	}
-	return newError(text, i, end, reason, suggestion(inner))
+	return newError(text, i, i+2+n+2, reason, suggestion(inner))
+}
+
+// plainLen returns the length of the letters, digits and dots at the start of s, with the blanks before them.
+func plainLen(s string) int {
+	n := len(s) - len(strings.TrimLeft(s, " \t"))
+	for n < len(s) && (s[n] == '.' || sqllex.IsWordByte(s[n]) && s[n] != '$') {
+		n++
+	}
+	return n
 }
 
 // badName says what is wrong with the names of a {{tables.names}}.

@@ -24,19 +24,23 @@ func (p *parser) template(t sqllex.Token, bare bool) error {
 	return p.place(h)
 }
 
-// qualifier decides what {{schema}} is: a schema's name, or, before a dot, what qualifies the name behind the dot.
+// qualifier decides what {{schema}} is: a schema's name, or, before a dot and a name, what qualifies that name. If
+// something else follows the dot, the schema's name it is, because without it the neighbours would meet:
+// 'a'{{schema}}.'b'.
 func (p *parser) qualifier(h *hole) {
-	if h.end == len(p.lex.Text) || p.lex.Text[h.end] != '.' {
-		h.kind, h.bare = holeSchema, false
-		return
+	if h.end < len(p.lex.Text) && p.lex.Text[h.end] == '.' {
+		dot := h.end
+		ahead := sqllex.At(p.lex.Text, dot+1)
+		switch t := ahead.Next(); {
+		case t.Kind == sqllex.Word && t.Start == dot+1:
+			h.kind, h.table, h.end = holeTable, p.text(t), t.End
+			return
+		case t.Kind == sqllex.Word, t.Kind == sqllex.QuotedIdent, t.Kind == sqllex.UnicodeIdent:
+			h.kind, h.end = holePrefix, dot+1
+			return
+		}
 	}
-	h.kind = holePrefix
-	h.end++
-	p.stmt.loose = true
-	ahead := sqllex.At(p.lex.Text, h.end)
-	if t := ahead.Next(); t.Kind == sqllex.Word && t.Start == h.end {
-		h.kind, h.table, h.end = holeTable, p.text(t), t.End
-	}
+	h.kind, h.bare = holeSchema, false
 }
 
 // quoted reads a quoted identifier, if it is a template or a part of one.
@@ -97,7 +101,11 @@ func (p *parser) literal(t sqllex.Token) {
 		return
 	}
 	m, ok := matchAll(source[1 : len(source)-1])
-	if !ok || !p.castToReg() {
+	if !ok {
+		return
+	}
+	if !p.castToReg() {
+		p.stmt.loose = true
 		return
 	}
 	h := hole{start: t.Start + 1, end: t.End - 1, schema: m.schema, table: m.table, literal: true}
@@ -107,7 +115,8 @@ func (p *parser) literal(t sqllex.Token) {
 	p.add(h)
 }
 
-// castToReg reports whether ::regclass or one of its like follows.
+// castToReg reports whether ::regclass or one of its like follows. Before ::regclass[] a literal is an array, of
+// which {{schema}} is a valid one.
 func (p *parser) castToReg() bool {
 	ahead := p.lex
 	for range 2 {
@@ -122,8 +131,12 @@ func (p *parser) castToReg() bool {
 		}
 		t = ahead.Next()
 	}
-	return t.Kind == sqllex.Word && sqllex.OneOf(p.text(t), "regclass", "regcollation", "regconfig", "regdictionary",
-		"regnamespace", "regoper", "regoperator", "regproc", "regprocedure", "regrole", "regtype")
+	if t.Kind != sqllex.Word || !sqllex.OneOf(p.text(t), "regclass", "regcollation", "regconfig", "regdictionary",
+		"regnamespace", "regoper", "regoperator", "regproc", "regprocedure", "regrole", "regtype") {
+		return false
+	}
+	next := p.text(ahead.Next())
+	return next != "[" && !sqllex.Equal(next, "array")
 }
 
 // place records a hole and goes on behind it.
