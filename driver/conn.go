@@ -15,7 +15,7 @@ import (
 type stdlibConn = stdlib.Conn
 
 // conn is a *stdlib.Conn whose statements are expanded for their effective schema. It has the optional interfaces that
-// *stdlib.Conn has, and no others; every method that takes SQL text, or that starts or ends what a schema is
+// *stdlib.Conn has, and Validator; every method that takes SQL text, or that starts or ends what a schema is
 // remembered for, is overridden here. Like every connection of database/sql, it is used by one goroutine at a time.
 type conn struct {
 	*stdlibConn
@@ -23,7 +23,7 @@ type conn struct {
 
 	tx       *binding    // what the context of BeginTx says, while its transaction lasts
 	left     leftover    // what statements have left in the session
-	borrower bool        // the context under which the connection was borrowed says something about the schema
+	borrower bool        // the context under which it was borrowed says something about the schema, or is not known
 	path     *searchPath // nil unless the connection follows the DSN's schema in schema_mode=search_path
 }
 
@@ -36,6 +36,7 @@ var (
 	_ sqldriver.ConnBeginTx        = (*conn)(nil)
 	_ sqldriver.SessionResetter    = (*conn)(nil)
 	_ sqldriver.NamedValueChecker  = (*conn)(nil)
+	_ sqldriver.Validator          = (*conn)(nil)
 )
 
 // leftover says whether a connection has session state (temporary tables, settings, prepared statements ...), and who
@@ -48,14 +49,19 @@ const (
 	leftByBound          // by statements bound to a schema by their context or transaction: nobody else may see it
 )
 
-func newConn(c *Connector, inner *stdlib.Conn, borrower bool) *conn {
-	return &conn{stdlibConn: inner, connector: c, borrower: borrower}
+// newConn wraps a new connection. Its borrower is not known: database/sql may open it in the background for one that
+// waits, without that one's context.
+func newConn(c *Connector, inner *stdlib.Conn) *conn {
+	return &conn{stdlibConn: inner, connector: c, borrower: true}
 }
 
 // Conn returns the underlying connection of pgx, for (*sql.Conn).Raw. What happens to it there is unknown, so the
 // connection counts as having session state from then on.
 func (c *conn) Conn() *pgx.Conn {
 	c.leave(c.borrower || c.tx != nil)
+	if c.path != nil {
+		c.path.known = false
+	}
 	return c.stdlibConn.Conn()
 }
 
@@ -162,8 +168,14 @@ func (c *conn) Begin() (sqldriver.Tx, error) {
 	return c.BeginTx(context.Background(), sqldriver.TxOptions{})
 }
 
+var errNestedBegin = errors.New("pgdbm: BeginTx: the connection is in a transaction already, and its statements could not " +
+	"be told from this one's, which may belong to another schema; use a savepoint")
+
 // BeginTx begins a transaction whose statements run in the schema of ctx, if ctx names one.
 func (c *conn) BeginTx(ctx context.Context, opts sqldriver.TxOptions) (sqldriver.Tx, error) {
+	if (c.tx != nil || bindingOf(ctx) != nil) && c.stdlibConn.Conn().PgConn().TxStatus() != 'I' {
+		return nil, errNestedBegin
+	}
 	c.tx = nil // a statement's own context decides first, so this must not be an earlier transaction's
 	_, bound, err := c.effective(ctx)
 	if err != nil {
@@ -182,7 +194,11 @@ func (c *conn) BeginTx(ctx context.Context, opts sqldriver.TxOptions) (sqldriver
 // left something in the session that the next one must not see.
 func (c *conn) ResetSession(ctx context.Context) error {
 	bound := bindingOf(ctx) != nil
-	if c.left == leftByBound || c.left == leftByDSN && bound {
+	if c.left == leftByDSN && bound {
+		c.connector.clashed.Store(true)
+		return sqldriver.ErrBadConn
+	}
+	if c.left == leftByBound { // somebody between database/sql and us has lost IsValid
 		return sqldriver.ErrBadConn
 	}
 	c.tx, c.borrower = nil, bound
@@ -195,6 +211,16 @@ func (c *conn) ResetSession(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// IsValid is asked when a borrower gives the connection back; if false, it is closed. ResetSession alone would not do:
+// it comes when the next borrower has the connection, and database/sql lets a borrower try three only. What statements
+// in the DSN's schema have left may stay for others in that schema, until a borrower bound to another comes across it.
+func (c *conn) IsValid() bool {
+	if c.left == leftByBound || c.left == leftByDSN && c.connector.clashed.Load() {
+		return false
+	}
+	return !c.stdlibConn.Conn().IsClosed()
 }
 
 // Close closes the connection, or gives it back to its pgxpool, unless it has something in its session that the next

@@ -97,7 +97,7 @@ func ExampleWithSchema_lostName() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// pgdbm: invalid schema name "": it is empty; for no schema use WithoutSchema, or leave the setting out
+	// pgdbm: invalid schema name "": it is empty, as if a name got lost; to mean no schema, use WithoutSchema
 }
 
 // A statement that is prepared once serves every schema: it follows the context that it is executed under.

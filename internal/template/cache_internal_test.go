@@ -28,6 +28,9 @@ func audit(t *testing.T, c *Cache) (entries int) {
 	if bytes != c.bytes || len(queued) != c.count || linked != c.count {
 		t.Errorf("%d entries of %d bytes queued, %d linked; counted %d of %d", len(queued), bytes, linked, c.count, c.bytes)
 	}
+	if size := len(*c.table.Load()); size < c.count {
+		t.Errorf("%d entries in a table of %d: chains are long", c.count, size)
+	}
 	if c.bytes > c.maxBytes {
 		t.Errorf("%d bytes, and %d are allowed", c.bytes, c.maxBytes)
 	}
@@ -112,6 +115,22 @@ func TestPlainTextIsOneEntry(t *testing.T) {
 	}
 	if n := audit(t, c); n != 1+1+100 {
 		t.Errorf("%d entries", n)
+	}
+}
+
+// TestSameEntryTwice is what happens if two goroutines meet the same new text.
+func TestSameEntryTwice(t *testing.T) {
+	t.Parallel()
+	c := NewCache(1<<20, Both)
+	first, err := c.parse(1, "SELECT 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := c.parse(1, "SELECT 1"); again != first || err != nil {
+		t.Errorf("got entry %p and error %v, want the entry %p", again, err, first)
+	}
+	if c.count != 1 {
+		t.Errorf("%d entries", c.count)
 	}
 }
 

@@ -29,7 +29,7 @@ func CheckSchema(name string) error {
 	}
 	switch {
 	case name == "":
-		return refuse("it is empty; for no schema use WithoutSchema, or leave the setting out")
+		return refuse("it is empty, as if a name got lost; to mean no schema, use WithoutSchema")
 	case len(name) > MaxNameLen:
 		return refuse("it is %d bytes long, and PostgreSQL cuts names off after %d", len(name), MaxNameLen)
 	case strings.IndexByte(name, 0) >= 0:
