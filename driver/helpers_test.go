@@ -177,6 +177,13 @@ func backend(ctx context.Context, t testing.TB, q querier) int {
 	return get[int](ctx, t, q, "SELECT pg_backend_pid()")
 }
 
+// wantIdle waits until no connection of db is in use, nor one that database/sql still opens for somebody who has got
+// another one meanwhile.
+func wantIdle(t testing.TB, db *sql.DB) {
+	t.Helper()
+	eventually(t, "all connections are back", func() bool { return db.Stats().InUse == 0 })
+}
+
 // holdConn borrows a connection until the test ends.
 func holdConn(ctx context.Context, t testing.TB, db *sql.DB) *sql.Conn {
 	t.Helper()

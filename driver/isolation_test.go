@@ -185,9 +185,7 @@ func testPoisonedContext(t *testing.T, dsn, mode, name string) {
 	}
 	wantOwner(t.Context(), t, db, "a")
 	wantOwners(t, dsn, "a", "a")
-	if n := db.Stats().InUse; n != 0 {
-		t.Errorf("%d connections are still in use", n)
-	}
+	wantIdle(t, db)
 }
 
 // second returns the error of a call that returns something else too.
@@ -289,9 +287,7 @@ func TestManyTenantsAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if n := db.Stats().InUse; n != 0 {
-		t.Errorf("%d connections are still in use", n)
-	}
+	wantIdle(t, db)
 }
 
 // soakKinds are operations that find the row of schema, which is the one of ctx.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -93,6 +94,29 @@ func TestNothingRemainsOfTransaction(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestManyCancelledTransactions makes each borrower wait for a connection that its last one's end has closed.
+func TestManyCancelledTransactions(t *testing.T) {
+	t.Parallel()
+	db := openOne(t, newTenants(t, "a"))
+	var group sync.WaitGroup
+	for range 16 {
+		group.Go(func() {
+			for range 5 {
+				ctx, cancel := context.WithCancel(driver.WithSchema(t.Context(), "a"))
+				tx, err := db.BeginTx(ctx, nil)
+				cancel()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				eventually(t, "the transaction is over", func() bool { return errors.Is(tx.Rollback(), sql.ErrTxDone) })
+			}
+		})
+	}
+	group.Wait()
+	wantIdle(t, db)
 }
 
 func TestTransactionsWithoutContext(t *testing.T) {
