@@ -49,10 +49,10 @@ const (
 	leftByBound          // by statements bound to a schema by their context or transaction: nobody else may see it
 )
 
-// newConn wraps a new connection. Its borrower is not known: database/sql may open it in the background for one that
-// waits, without that one's context.
-func newConn(c *Connector, inner *stdlib.Conn) *conn {
-	return &conn{stdlibConn: inner, connector: c, borrower: true}
+// newConn wraps a new connection. Its borrower is not known for sure: database/sql may open it in the background for
+// one that waits, without that one's context.
+func newConn(c *Connector, inner *stdlib.Conn, bound bool) *conn {
+	return &conn{stdlibConn: inner, connector: c, borrower: bound || c.bound.Load()}
 }
 
 // Conn returns the underlying connection of pgx, for (*sql.Conn).Raw. What happens to it there is unknown, so the
@@ -75,6 +75,9 @@ func (c *conn) effective(ctx context.Context) (schema string, bound bool, err er
 	if b == nil {
 		return c.connector.settings.schema, false, nil
 	}
+	if !c.connector.bound.Load() {
+		c.connector.bound.Store(true)
+	}
 	if b.err == nil && c.connector.settings.searchPath && b.schema != c.connector.settings.schema {
 		return "", true, fmt.Errorf("%w (the context's schema is %q, the DSN's %q)",
 			ErrSchemaSwitch, b.schema, c.connector.settings.schema)
@@ -96,7 +99,7 @@ func (c *conn) statement(ctx context.Context, query string) (string, error) {
 	if need != requireNothing && (schema == "" || need == requireContext && !bound) && !info.TransactionControl {
 		return "", ErrSchemaRequired
 	}
-	if len(sql) != len(query) || sql != query {
+	if sql != query {
 		if err := c.checkLiterals(); err != nil {
 			return "", err
 		}
@@ -194,6 +197,9 @@ func (c *conn) BeginTx(ctx context.Context, opts sqldriver.TxOptions) (sqldriver
 // left something in the session that the next one must not see.
 func (c *conn) ResetSession(ctx context.Context) error {
 	bound := bindingOf(ctx) != nil
+	if bound {
+		c.connector.bound.Store(true)
+	}
 	if c.left == leftByDSN && bound {
 		c.connector.clashed.Store(true)
 		return sqldriver.ErrBadConn

@@ -32,6 +32,9 @@ type Connector struct {
 	// schemaChanges counts the statements that may have created or dropped a schema.
 	schemaChanges atomic.Uint64
 
+	// bound is set once a context has named a schema. A program that only ever follows its DSN is served as pgx does it.
+	bound atomic.Bool
+
 	// clashed is set once a borrower was refused a connection for what one in the DSN's schema had left in it.
 	clashed atomic.Bool
 }
@@ -193,7 +196,7 @@ func (c *Connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("pgdbm: pgx/v5/stdlib returned a %T, not a *stdlib.Conn", inner), inner.Close())
 	}
-	conn := newConn(c, std)
+	conn := newConn(c, std, bindingOf(ctx) != nil)
 	if err := conn.checkLiterals(); err != nil {
 		return nil, errors.Join(err, inner.Close())
 	}

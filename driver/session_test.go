@@ -312,6 +312,29 @@ func TestRawOnConnectionOpenedInBackground(t *testing.T) {
 	wantFresh(t.Context(), t, db, pid)
 }
 
+// TestRawOfProgramWithoutContexts wants the connection kept, as pgx keeps it.
+func TestRawOfProgramWithoutContexts(t *testing.T) {
+	t.Parallel()
+	db := openOne(t, server.Database(t))
+	pids := make(map[int]bool)
+	for range 3 {
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Raw(func(c any) error { return c.(interface{ Conn() *pgx.Conn }).Conn().Ping(t.Context()) }); err != nil {
+			t.Fatal(err)
+		}
+		pids[backend(t.Context(), t, conn)] = true
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(pids) != 1 {
+		t.Errorf("three uses of Raw took %d connections", len(pids))
+	}
+}
+
 // TestManyLeaversAtOnce makes each borrower wait for a connection that has to be given up.
 func TestManyLeaversAtOnce(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,8 @@ import (
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
+var longName = strings.Repeat("x", template.MaxNameLen+1)
+
 const (
 	cutOff  = "it is cut off: }} is missing"
 	unknown = "unknown template; there are {{tables.name}}, {{tables.schema.name}} and {{schema}}"
@@ -16,65 +18,67 @@ const (
 	nested  = "templates cannot be nested"
 )
 
+// badTemplates are texts with exactly what is said about them.
+var badTemplates = []struct {
+	text         string
+	line, column int
+	template     string
+	reason       string
+	suggestion   string
+}{
+	// Misspelt.
+	{"SELECT * FROM {{table.users}}", 1, 15, "{{table.users}}", unknown, "{{tables.users}}"},
+	{"SELECT 1\nFROM\t{{Tables.users}}", 2, 6, "{{Tables.users}}", unknown, "{{tables.users}}"},
+	{"SELECT 'ä€\n\U0001F418', {{shema}}", 2, 5, "{{shema}}", unknown, "{{schema}}"},
+	{"{{ tables.users }}", 1, 1, "{{ tables.users }}", unknown, "{{tables.users}}"},
+	{"{{tables .users}}", 1, 1, "{{tables .users}}", unknown, "{{tables.users}}"},
+	{"{{tables:users}}", 1, 1, "{{tables:users}}", unknown, "{{tables.users}}"},
+	{"{{tables users}}", 1, 1, "{{tables users}}", unknown, "{{tables.users}}"},
+	{"{{SCHEMA}}", 1, 1, "{{SCHEMA}}", unknown, "{{schema}}"},
+	{"{{users}}", 1, 1, "{{users}}", unknown, ""},
+	{"{{}}", 1, 1, "{{}}", unknown, ""},
+	{"{{{tables.users}}}", 1, 1, "{{{tables.users}}", unknown, "{{tables.users}}"},
+	{"{{schema.users}}", 1, 1, "{{schema.users}}", unknown, ""},
+	{"SELECT 1;\r\n\r\n  {{oops}}", 3, 3, "{{oops}}", unknown, ""},
+	{"DO $$\nBEGIN\n {{oops}} END $$", 3, 2, "{{oops}}", unknown, ""},
+
+	// Cut off.
+	{"SELECT 1 FROM {{tables.users", 1, 15, "{{tables.users", cutOff, "{{tables.users}}"},
+	{"SELECT 1 FROM {{tables.users}", 1, 15, "{{tables.users", cutOff, "{{tables.users}}"},
+	{"SELECT 1 FROM {{tables.users WHERE id = 1", 1, 15, "{{tables.users", cutOff, "{{tables.users}}"},
+	{"SELECT 1 FROM {{tables.users\n}}", 1, 15, "{{tables.users", cutOff, "{{tables.users}}"},
+	{"SELECT {{schema;", 1, 8, "{{schema", cutOff, "{{schema}}"},
+	{"{{", 1, 1, "{{", cutOff, ""},
+	{"SELECT {{tables.users>>", 1, 8, "{{tables.users", cutOff, "{{tables.users}}"},
+	{"SELECT {{tables.users='x'", 1, 8, "{{tables.users", cutOff, "{{tables.users}}"},
+	{"SELECT ({{ tables.users) }}", 1, 9, "{{ tables.users) }}", unknown, ""},
+	{"DO $$ {{tables.users $$; SELECT '}}'", 1, 7, "{{tables.users", cutOff, "{{tables.users}}"},
+
+	// Bad names.
+	{"{{tables.}}", 1, 1, "{{tables.}}", badName, ""},
+	{"{{tables.1st}}", 1, 1, "{{tables.1st}}", badName, ""},
+	{"{{tables.a.b.c}}", 1, 1, "{{tables.a.b.c}}", badName, ""},
+	{"{{tables.größe}}", 1, 1, "{{tables.größe}}", badName, ""},
+	{"{{tables.a-b}}", 1, 1, "{{tables.a-b}}", badName, ""},
+	{"{{tables. users}}", 1, 1, "{{tables. users}}", badName, "{{tables.users}}"},
+	{`{{tables."users"}}`, 1, 1, `{{tables."users"}}`, badName, ""},
+	{"{{tables." + longName + "}}", 1, 1, "{{tables." + longName + "}}", tooLong, ""},
+	{"{{tables.a." + longName + "}}", 1, 1, "{{tables.a." + longName + "}}", tooLong, ""},
+	{"{{tables.pg_catalog.pg_class}}", 1, 1, "{{tables.pg_catalog.pg_class}}",
+		"schema pg_catalog is reserved for PostgreSQL; write pg_catalog.pg_class without a template", ""},
+	{`TABLE "<<tables"."information_schema"."x>>"`, 1, 7, `"<<tables"."information_schema"."x>>"`,
+		"schema information_schema is reserved for PostgreSQL; write information_schema.x without a template", ""},
+
+	// Nested.
+	{"{{tables.{{schema}}.users}}", 1, 1, "{{tables.{{schema", nested, ""},
+	{"{{tables.{{schema}}}}", 1, 1, "{{tables.{{schema", nested, ""},
+	{"{{{{schema}}}}", 1, 1, "{{{{schema", nested, ""},
+	{"SELECT 1 FROM {{tables.a JOIN {{tables.b}}", 1, 15, "{{tables.a", cutOff, "{{tables.a}}"},
+}
+
 func TestErrors(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", template.MaxNameLen+1)
-	for _, tt := range []struct {
-		text         string
-		line, column int
-		template     string
-		reason       string
-		suggestion   string
-	}{
-		// Misspelt.
-		{"SELECT * FROM {{table.users}}", 1, 15, "{{table.users}}", unknown, "{{tables.users}}"},
-		{"SELECT 1\nFROM\t{{Tables.users}}", 2, 6, "{{Tables.users}}", unknown, "{{tables.users}}"},
-		{"SELECT 'ä€\n\U0001F418', {{shema}}", 2, 5, "{{shema}}", unknown, "{{schema}}"},
-		{"{{ tables.users }}", 1, 1, "{{ tables.users }}", unknown, "{{tables.users}}"},
-		{"{{tables .users}}", 1, 1, "{{tables .users}}", unknown, "{{tables.users}}"},
-		{"{{tables:users}}", 1, 1, "{{tables:users}}", unknown, "{{tables.users}}"},
-		{"{{tables users}}", 1, 1, "{{tables users}}", unknown, "{{tables.users}}"},
-		{"{{SCHEMA}}", 1, 1, "{{SCHEMA}}", unknown, "{{schema}}"},
-		{"{{users}}", 1, 1, "{{users}}", unknown, ""},
-		{"{{}}", 1, 1, "{{}}", unknown, ""},
-		{"{{{tables.users}}}", 1, 1, "{{{tables.users}}", unknown, "{{tables.users}}"},
-		{"{{schema.users}}", 1, 1, "{{schema.users}}", unknown, ""},
-		{"SELECT 1;\r\n\r\n  {{oops}}", 3, 3, "{{oops}}", unknown, ""},
-		{"DO $$\nBEGIN\n {{oops}} END $$", 3, 2, "{{oops}}", unknown, ""},
-
-		// Cut off.
-		{"SELECT 1 FROM {{tables.users", 1, 15, "{{tables.users", cutOff, "{{tables.users}}"},
-		{"SELECT 1 FROM {{tables.users}", 1, 15, "{{tables.users", cutOff, "{{tables.users}}"},
-		{"SELECT 1 FROM {{tables.users WHERE id = 1", 1, 15, "{{tables.users", cutOff, "{{tables.users}}"},
-		{"SELECT 1 FROM {{tables.users\n}}", 1, 15, "{{tables.users", cutOff, "{{tables.users}}"},
-		{"SELECT {{schema;", 1, 8, "{{schema", cutOff, "{{schema}}"},
-		{"{{", 1, 1, "{{", cutOff, ""},
-		{"SELECT {{tables.users>>", 1, 8, "{{tables.users", cutOff, "{{tables.users}}"},
-		{"SELECT {{tables.users='x'", 1, 8, "{{tables.users", cutOff, "{{tables.users}}"},
-		{"SELECT ({{ tables.users) }}", 1, 9, "{{ tables.users) }}", unknown, ""},
-		{"DO $$ {{tables.users $$; SELECT '}}'", 1, 7, "{{tables.users", cutOff, "{{tables.users}}"},
-
-		// Bad names.
-		{"{{tables.}}", 1, 1, "{{tables.}}", badName, ""},
-		{"{{tables.1st}}", 1, 1, "{{tables.1st}}", badName, ""},
-		{"{{tables.a.b.c}}", 1, 1, "{{tables.a.b.c}}", badName, ""},
-		{"{{tables.größe}}", 1, 1, "{{tables.größe}}", badName, ""},
-		{"{{tables.a-b}}", 1, 1, "{{tables.a-b}}", badName, ""},
-		{"{{tables. users}}", 1, 1, "{{tables. users}}", badName, "{{tables.users}}"},
-		{`{{tables."users"}}`, 1, 1, `{{tables."users"}}`, badName, ""},
-		{"{{tables." + long + "}}", 1, 1, "{{tables." + long + "}}", tooLong, ""},
-		{"{{tables.a." + long + "}}", 1, 1, "{{tables.a." + long + "}}", tooLong, ""},
-		{"{{tables.pg_catalog.pg_class}}", 1, 1, "{{tables.pg_catalog.pg_class}}",
-			"schema pg_catalog is reserved for PostgreSQL; write pg_catalog.pg_class without a template", ""},
-		{`TABLE "<<tables"."information_schema"."x>>"`, 1, 7, `"<<tables"."information_schema"."x>>"`,
-			"schema information_schema is reserved for PostgreSQL; write information_schema.x without a template", ""},
-
-		// Nested.
-		{"{{tables.{{schema}}.users}}", 1, 1, "{{tables.{{schema", nested, ""},
-		{"{{tables.{{schema}}}}", 1, 1, "{{tables.{{schema", nested, ""},
-		{"{{{{schema}}}}", 1, 1, "{{{{schema", nested, ""},
-		{"SELECT 1 FROM {{tables.a JOIN {{tables.b}}", 1, 15, "{{tables.a", cutOff, "{{tables.a}}"},
-	} {
+	for _, tt := range badTemplates {
 		_, err := template.Parse(tt.text, template.Both)
 		var e *template.Error
 		if !errors.As(err, &e) {
