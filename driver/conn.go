@@ -211,7 +211,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	if err := c.stdlibConn.ResetSession(ctx); err != nil {
 		return err
 	}
-	if c.path != nil && c.path.stale(c.connector.schemaChanges.Load()) {
+	if c.path != nil && (c.path.doubtful(c.connector.schemaChanges.Load()) || c.path.old()) {
 		if err := c.checkPath(ctx); err != nil {
 			return sqldriver.ErrBadConn
 		}

@@ -31,7 +31,7 @@
 //
 // A lexer that follows PostgreSQL's decides what is SQL: literals, comments, quoted names and dollar-quoted strings are
 // data and stay as they are, byte for byte, so values that a library writes into the SQL are safe. The bodies of CREATE
-// FUNCTION, CREATE PROCEDURE and DO are SQL. A statement without a template reaches the server as it was written. A
+// FUNCTION, CREATE PROCEDURE and DO are SQL, whatever their language. A statement without a template reaches the server as it was written. A
 // misspelt template is a [*TemplateError] with its line, its column and the likely spelling. [Expand] shows what a
 // statement becomes.
 //
@@ -56,7 +56,7 @@
 //	schema_mode      template     only templates are rewritten, search_path is not touched; the default without schema
 //	                 search_path  names without a template are looked up in the schema too; the default with schema
 //	schema_required  false    a statement may have no schema; the default
-//	                 true     a statement without a schema fails with [ErrSchemaRequired]
+//	                 true     a statement without a schema fails with [ErrSchemaRequired]; COMMIT and the like pass
 //	                 context  so does one whose context and transaction name none
 //	templates        both     {{...}} and <<...>>; the default
 //	                 braces   {{...}} only: << is always the shift operator
@@ -69,8 +69,9 @@
 // The session's search_path is the DSN's schema, then the DSN's own search_path or public, then pg_temp. So SQL
 // without templates, as an ORM writes it, works in the schema as well. Connecting fails if the path did not take
 // effect, as behind PgBouncer. If the schema does not exist, nothing is looked up in public instead: statements that
-// need a table fail with a [*MissingSchemaError], and CREATE SCHEMA works. A connection notices within a second, when it
-// is borrowed, that others dropped the schema, and at once if the same *sql.DB did.
+// need a table fail with a [*MissingSchemaError], and CREATE SCHEMA works. Whether it exists is asked at connect, after
+// each statement that creates or drops schemas, and otherwise once a second, outside of transactions. In between, if
+// somebody else drops it, and in what follows DROP SCHEMA in the same text, bare names are looked up in public.
 //
 // A context cannot name another schema than the DSN's in this mode: that is [ErrSchemaSwitch].
 //

@@ -31,8 +31,8 @@ type searchPath struct {
 	inTx    bool      // the path was set, or schemas may have changed, in a transaction that may yet roll back
 }
 
-// recheck is the age at which a connection asks again, when it is borrowed, whether its schema still exists. Others
-// may drop it. It is as old as an idle connection gets until stdlib pings it.
+// recheck is the age at which a connection asks again, before a statement outside of a transaction, whether its schema
+// still exists. Others may drop it. It is as old as an idle connection gets until stdlib pings it.
 const recheck = time.Second
 
 func newSearchPath(schema, full string) *searchPath {
@@ -48,9 +48,12 @@ func fullPath(schema, own string) string {
 	return template.QuoteIdent(schema) + ", " + own + ", pg_temp"
 }
 
-func (p *searchPath) stale(changes uint64) bool {
-	return !p.known || p.missing || p.changes != changes || time.Since(p.checked) > recheck
+// doubtful reports whether there is a reason to ask the server about the schema again, besides the time that passed.
+func (p *searchPath) doubtful(changes uint64) bool {
+	return !p.known || p.missing || p.changes != changes
 }
+
+func (p *searchPath) old() bool { return time.Since(p.checked) > recheck }
 
 var errPath = errors.New("pgdbm: schema_mode=search_path: the session does not have its search_path")
 
@@ -96,11 +99,15 @@ func (c *conn) beforeStatement(ctx context.Context, info template.Info) error {
 		p.known = p.known && !p.inTx
 		return nil
 	}
-	if p.known && !p.missing && p.changes == c.connector.schemaChanges.Load() {
-		return nil
+	ask := p.doubtful(c.connector.schemaChanges.Load())
+	switch c.stdlibConn.Conn().PgConn().TxStatus() {
+	case 'I':
+		ask = ask || p.old()
+	case 'E':
+		ask = false // the server refuses everything
 	}
-	if c.stdlibConn.Conn().PgConn().TxStatus() == 'E' {
-		return nil // the server refuses everything
+	if !ask {
+		return nil
 	}
 	err := c.checkPath(ctx)
 	switch {

@@ -208,7 +208,7 @@ func (p *parser) dollar(t sqllex.Token) error {
 	tag, start, end, closed := sqllex.DollarBody(p.lex.Text, t)
 	if !closed || p.depth == maxDepth || !p.isBody() {
 		source := p.text(t)
-		p.stmt.loose = p.stmt.loose || strings.Contains(source, "{{") || strings.Contains(source, "<<")
+		p.stmt.mayNest = p.stmt.mayNest || strings.Contains(source, "{{") || strings.Contains(source, "<<")
 		return nil
 	}
 	inner := parser{lex: sqllex.At(p.lex.Text[:end], start), stmt: p.stmt, depth: p.depth + 1}
@@ -218,7 +218,7 @@ func (p *parser) dollar(t sqllex.Token) error {
 		return err
 	}
 	// What the body does to a session it does when it is called, so only the places of its templates count here.
-	p.stmt.holes, p.stmt.bodies, p.stmt.loose = inner.stmt.holes, inner.stmt.bodies, inner.stmt.loose
+	p.stmt.holes, p.stmt.bodies, p.stmt.mayNest = inner.stmt.holes, inner.stmt.bodies, inner.stmt.mayNest
 	return nil
 }
 

@@ -20,10 +20,10 @@ type Statement struct {
 	Text string
 	Info Info
 
-	syntax Syntax
-	holes  []hole
-	bodies []body
-	loose  bool // there are parts that could be a template together with what is emitted: see checkNested
+	syntax  Syntax
+	holes   []hole
+	bodies  []body
+	mayNest bool // there are parts that could be a template together with what is emitted: see checkNested
 }
 
 // Info is what the driver has to know about a text besides its templates. A text of several statements has what any
@@ -194,7 +194,7 @@ func (s *Statement) checkBody(h *hole, emitted string) error {
 // a << that belongs to no template, half of a quoted one, or a template that was data, but is none beside what is
 // emitted: '{{schema}}'::{{tables.regclass}}.
 func (s *Statement) checkNested(out string) error {
-	if !s.loose {
+	if !s.mayNest {
 		return nil
 	}
 	again, err := Parse(out, s.syntax)

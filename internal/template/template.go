@@ -12,7 +12,7 @@ func (p *parser) template(t sqllex.Token, bare bool) error {
 	switch {
 	case t.Kind == sqllex.Angles && (!ok || p.stmt.syntax == Braces):
 		p.lex.Seek(t.Start + 1) // in a<<<tables.t>>.n the template starts at the second <
-		p.stmt.loose = true
+		p.stmt.mayNest = true
 		return nil
 	case !ok:
 		return explain(p.lex.Text, t.Start)
@@ -66,7 +66,7 @@ func (p *parser) quoted(t sqllex.Token, bare bool) error {
 		h.end, h.schema, h.table, h.split = t.Start+n, m.schema, m.table, inner[0]
 		return p.place(h)
 	}
-	p.stmt.loose = p.stmt.loose || opens(inner)
+	p.stmt.mayNest = p.stmt.mayNest || opens(inner)
 	if table, ok := matchTail(source); ok && p.isAlone(t) {
 		h.kind, h.table, h.split = holeTail, table, '{'
 		if inner[len(inner)-1] == '>' {
@@ -105,7 +105,7 @@ func (p *parser) literal(t sqllex.Token) {
 		return
 	}
 	if !p.castToReg() {
-		p.stmt.loose = true
+		p.stmt.mayNest = true
 		return
 	}
 	h := hole{start: t.Start + 1, end: t.End - 1, schema: m.schema, table: m.table, literal: true}
