@@ -70,7 +70,7 @@ func (l *Lexer) Next() Token {
 }
 
 // Skim returns the next token that is a string, a quoted identifier, a semicolon, Braces, Angles, or a word that
-// passes the filter. It passes over all others, at about 1 GB/s, half as fast again as Next (BenchmarkSkim).
+// passes the filter. It passes over all others, at more than 1 GB/s, twice as fast as Next (BenchmarkSkim).
 func (l *Lexer) Skim(words *WordFilter) Token {
 	s, i := l.Text, l.pos
 	for i < len(s) {
