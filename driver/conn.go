@@ -96,8 +96,13 @@ func (c *conn) statement(ctx context.Context, query string) (string, error) {
 		return "", err
 	}
 	need := c.connector.settings.required
-	if need != requireNothing && (schema == "" || need == requireContext && !bound) && !info.TransactionControl {
-		return "", ErrSchemaRequired
+	if need != requireNothing && !info.TransactionControl {
+		if need == requireContext && !bound {
+			return "", fmt.Errorf("%w (schema_required=context: the DSN's does not count)", ErrSchemaRequired)
+		}
+		if schema == "" {
+			return "", ErrSchemaRequired
+		}
 	}
 	if sql != query {
 		if err := c.checkLiterals(); err != nil {

@@ -30,8 +30,8 @@
 // into which ORMs quote a template, such as "{{tables"."users}}", work too.
 //
 // A lexer that follows PostgreSQL's decides what is SQL: literals, comments, quoted names and dollar-quoted strings are
-// data and stay as they are, byte for byte, so values that a library writes into the SQL are safe. The bodies of CREATE
-// FUNCTION, CREATE PROCEDURE and DO are SQL, whatever their language. A statement without a template reaches the server as it was written. A
+// data and stay as they are, byte for byte, so values that a library writes into the SQL are safe. The dollar-quoted bodies
+// of CREATE FUNCTION, CREATE PROCEDURE and DO are SQL, whatever their language. A statement without a template reaches the server as it was written. A
 // misspelt template is a [*TemplateError] with its line, its column and the likely spelling. [Expand] shows what a
 // statement becomes.
 //
@@ -43,10 +43,11 @@
 //	ctx := driver.WithSchema(ctx, "tenant_42") // in a middleware
 //	row := db.QueryRowContext(ctx, "SELECT name FROM {{tables.users}} WHERE id = $1", id)
 //
-// There is no way around it:
+// There is no way around it for a name that is a template:
 //
 //   - A prepared statement follows the context that it is executed under, not the one that it was prepared under.
-//   - A transaction's schema counts for its statements without a context, and ends with it.
+//   - A transaction's schema counts for its statements without a context, and ends with it. That is the context of
+//     BeginTx; the context of (*sql.DB).Conn, and a BEGIN that is sent as text, bind nothing.
 //   - A context with an empty or invalid name is poisoned: its statements fail with a [*SchemaError]. They do not fall
 //     back to the DSN.
 //
@@ -93,14 +94,18 @@
 //
 // # Limits
 //
-//   - Functions and triggers that use names without a schema look them up in the session's search_path, in template
-//     mode too. Create them with SET search_path, or with templates in their bodies.
-//   - What a function does to the session when it is called cannot be seen in the statement that calls it.
+//   - In template mode a name without a template is PostgreSQL's business: it is looked up in the session's search_path,
+//     whatever the context says. The same is true of names inside functions and triggers, in both modes; create those
+//     with SET search_path, or with templates in their bodies. schema_required=true finds statements without a schema.
+//   - What a function or procedure does to the session when it is called cannot be seen in the statement that calls it.
+//     Session-level advisory locks, lastval and setseed are not seen either.
+//   - Of literals, only one that is a whole template with a cast right behind it is a template:
+//     nextval('{{tables.users_id_seq}}'::regclass), not to_regclass('{{tables.users}}') or CAST(... AS regclass).
+//   - Without a schema, {{schema}} is public, so DROP SCHEMA {{schema}} means what it says.
 //   - The server must run with standard_conforming_strings=on, which is its default; connecting fails otherwise. The
 //     client's encoding must be UTF8, which pgx needs too.
 //   - A template names a table of ASCII letters, digits and underscores, up to 63 bytes. A schema can have any name of 1
 //     to 63 bytes, except pg_*, information_schema, $user and those that contain {{, }}, << or >>.
-//   - In migrations, where templates stand in literals too, this driver is not the tool: it leaves literals alone.
 //   - pgx caches prepared statements by their text, 512 on each connection, and each schema's text is its own. With
 //     hundreds of schemas in use, raise statement_cache_capacity, or set default_query_exec_mode=exec.
 //

@@ -14,7 +14,7 @@ import (
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
-// AddSchema returns dsn, a URL or a list of dsnform.Keywords, with the key schema set to name, whatever it was before. The
+// AddSchema returns dsn, a URL or a list of keywords, with the key schema set to name, whatever it was before. The
 // error is a *[SchemaError] if name cannot be used as a schema, and a *[DSNError] if dsn is a name from
 // RegisterConnConfig, which has no keys.
 func AddSchema(dsn, name string) (string, error) {

@@ -92,6 +92,10 @@ func TestOpenRefusesBadKeys(t *testing.T) {
 		{"host=h dbname=a database=b", "dbname", "twice"},
 		{"postgres://h?dbname=a&database=b", "dbname", "twice"},
 		{"host=h unheardof=a unheardof=b", "(unknown)", "twice"},
+		{"postgres://h/d?shema=a", "shema", "did you mean"},
+		{"postgres://h/d?Schema=a", "Schema", "did you mean"},
+		{"host=h schema-mode=template", "schema-mode", "did you mean"},
+		{"host=h template=braces", "template", "did you mean"},
 	}
 	for _, test := range tests {
 		_, err := sql.Open("pgdbm", test.dsn)

@@ -31,12 +31,12 @@ func (e *DSNError) Error() string {
 
 var (
 	// ErrSchemaRequired is the error of a statement without a schema where the DSN's key schema_required asks for one.
-	// The statement was not sent.
+	// The statement was not sent. Compare with errors.Is.
 	ErrSchemaRequired = errors.New("pgdbm: the statement has no schema and schema_required is set; " +
 		"name one with driver.WithSchema(ctx, name)")
 
 	// ErrSchemaSwitch is the error of a statement whose context names another schema than the DSN in
-	// schema_mode=search_path. The statement was not sent.
+	// schema_mode=search_path. The statement was not sent. Compare with errors.Is.
 	ErrSchemaSwitch = errors.New("pgdbm: schema_mode=search_path cannot follow a context to another schema than the " +
 		"DSN's yet; use templates with schema_mode=template, or a DSN per schema")
 )

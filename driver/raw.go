@@ -45,7 +45,8 @@ func Raw[DB *sql.DB | *sql.Conn](ctx context.Context, db DB, fn func(*pgx.Conn) 
 }
 
 // Expand returns sql as it is sent for a statement whose effective schema is schema, or for one without a schema if
-// schema is "". It is what to log, to explain, or to hand to pgx. The errors are *[TemplateError] and *[SchemaError].
+// schema is "". It is what to log, to explain, or to hand to pgx. Both forms of templates count, as with the DSN's
+// templates=both. The errors are *[TemplateError] and *[SchemaError].
 func Expand(sql, schema string) (string, error) {
 	if schema != "" {
 		if err := template.CheckSchema(schema); err != nil {

@@ -92,7 +92,7 @@ func (c *conn) checkPath(ctx context.Context) error {
 func (c *conn) beforeStatement(ctx context.Context, info template.Info) error {
 	p := c.path
 	p.ddl = info.SchemaDDL
-	if info.SessionState { // SET ROLE, SET search_path, DO: what is known may not be true afterwards
+	if info.SessionState || info.Settings { // SET ROLE, SET search_path, DO: what is known may not be true afterwards
 		defer func() { p.known = false }()
 	}
 	if info.TransactionControl {

@@ -280,6 +280,9 @@ func TestDropSchema(t *testing.T) {
 				return errors.Join(err, second(other.ExecContext(ctx, "SELECT 'it is still there'")))
 			})
 		},
+		"DO": func(ctx context.Context, db *sql.DB, _ querier) error {
+			return second(db.ExecContext(ctx, "DO $$ BEGIN DROP SCHEMA a CASCADE; END $$"))
+		},
 		"rename": func(ctx context.Context, db *sql.DB, _ querier) error {
 			return second(db.ExecContext(ctx, "ALTER SCHEMA a RENAME TO elsewhere"))
 		},
@@ -342,6 +345,24 @@ func TestPathAfterSessionState(t *testing.T) {
 			wantMissing(t, "the same borrower", tryBare(t.Context(), conn), "a")
 		})
 	}
+	for name, set := range map[string]string{
+		"SET LOCAL ROLE":   "SET LOCAL ROLE pg_monitor",
+		"local set_config": "SELECT set_config('role', 'pg_monitor', true)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := openOne(t, withSchema(t, newTenants(t, "a"), "a"))
+			exec(t.Context(), t, db, "GRANT SELECT ON public.t TO PUBLIC")
+			if err := inTx(t.Context(), db, func(tx *sql.Tx) error {
+				exec(t.Context(), t, tx, set)
+				wantMissing(t, "the same transaction", tryBare(t.Context(), tx), "a")
+				return errRollback
+			}); !errors.Is(err, errRollback) {
+				t.Fatal(err)
+			}
+			wantBareOwner(t.Context(), t, db, "a")
+		})
+	}
 	t.Run(setPath, func(t *testing.T) {
 		t.Parallel()
 		db := openOne(t, withSchema(t, newTenants(t, "a", "b"), "a"))
@@ -356,6 +377,8 @@ func TestPathAfterSessionState(t *testing.T) {
 		wantBareOwner(t.Context(), t, db, "a")
 	})
 }
+
+var errRollback = errors.New("roll back")
 
 func TestSchemaIsDroppedElsewhere(t *testing.T) {
 	t.Parallel()

@@ -49,6 +49,9 @@ func takeSettings(config *pgx.ConnConfig) (settings, error) {
 			delete(config.RuntimeParams, key)
 		}
 	}
+	if err := checkSpelling(config.RuntimeParams); err != nil {
+		return s, err
+	}
 	if name, ok := values[keySchema]; ok {
 		if err := checkDSNSchema(name); err != nil {
 			return s, err
@@ -71,6 +74,23 @@ func takeSettings(config *pgx.ConnConfig) (settings, error) {
 	}
 	s.syntax = template.Syntax(max(syntax, 0))
 	return s, nil
+}
+
+// checkSpelling refuses keys that were meant to be ours. The server would refuse them too, but only at connect, and
+// without saying what was meant. None of PostgreSQL's settings looks like them.
+func checkSpelling(params map[string]string) error {
+	for key := range params {
+		lower := strings.ToLower(key)
+		if strings.Contains(lower, ".") { // an extension's
+			continue
+		}
+		for _, sign := range []string{"schema", "shema", "scheme", "templat"} {
+			if strings.Contains(lower, sign) {
+				return &DSNError{Key: key, Reason: "it is unknown; did you mean one of " + strings.Join(ownKeys, ", ") + "?"}
+			}
+		}
+	}
+	return nil
 }
 
 func checkDSNSchema(name string) error {

@@ -71,7 +71,7 @@ func (p *parser) run() (err error) {
 	return err
 }
 
-// begin looks at the first two words of a statement.
+// begin looks at the first words of a statement.
 func (p *parser) begin() {
 	p.first, p.routine, p.block, p.tails, p.holes = "", false, false, p.tails[:0], len(p.stmt.holes)
 	ahead := p.lex
@@ -87,6 +87,9 @@ func (p *parser) begin() {
 	second := ""
 	if t = ahead.Next(); t.Kind == sqllex.Word {
 		second = p.text(t)
+	}
+	if t = ahead.Next(); t.Kind == sqllex.Punct && p.text(t) == "." {
+		second = "" // it is half of a name, as in SET local.x = 1
 	}
 	p.classify(second)
 }

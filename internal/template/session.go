@@ -11,12 +11,16 @@ func (p *parser) classify(second string) {
 		sqllex.Equal(first, "prepare") && sqllex.Equal(second, "transaction"):
 		p.controls++
 	case sqllex.Equal(first, "set"):
-		// The others end with the transaction.
-		info.SessionState = info.SessionState || !sqllex.OneOf(second, "local", "transaction", "constraints")
-	case sqllex.OneOf(first, "prepare", "deallocate", "discard", "reset", "listen", "load", "do"):
-		// DEALLOCATE and DISCARD remove what pgx believes to be prepared, RESET what was set when the connection was
-		// made; a DO block may do anything.
-		info.SessionState = true
+		if sqllex.OneOf(second, "transaction", "constraints") {
+			return
+		}
+		info.Settings = true
+		info.SessionState = info.SessionState || !sqllex.Equal(second, "local")
+	case sqllex.Equal(first, "do"): // it may do anything
+		info.SessionState, info.Settings, info.SchemaDDL = true, true, true
+	case sqllex.OneOf(first, "prepare", "deallocate", "discard", "reset", "listen", "load"):
+		// DEALLOCATE and DISCARD remove what pgx believes to be prepared, RESET what was set when the connection was made.
+		info.SessionState, info.Settings = true, true
 	case sqllex.OneOf(first, "create", "alter", "drop") && sqllex.Equal(second, "schema"):
 		info.SchemaDDL = true
 	}
@@ -39,6 +43,7 @@ func (p *parser) sessionWord(word string) {
 	case sqllex.Equal(word, "pg_temp"):
 		state = true
 	case sqllex.Equal(word, "set_config"):
+		p.stmt.Info.Settings = true
 		state = !p.callsLocally()
 	}
 	p.stmt.Info.SessionState = p.stmt.Info.SessionState || state
@@ -46,6 +51,7 @@ func (p *parser) sessionWord(word string) {
 
 // sessionIdent is sessionWord for a quoted identifier.
 func (p *parser) sessionIdent(name string) {
+	p.stmt.Info.Settings = p.stmt.Info.Settings || name == "set_config"
 	state := name == "pg_settings" || name == "pg_temp" || name == "set_config" && !p.callsLocally()
 	p.stmt.Info.SessionState = p.stmt.Info.SessionState || state
 }

@@ -25,6 +25,9 @@ var leaves = []string{
 	"SET ROLE bob",
 	"SET TIME ZONE 'UTC'",
 	`SET "local" = 1`,
+	"SET local.x = 1",
+	"SET transaction.x = 1",
+	"SET /* x */ constraints . x = 1",
 	"RESET search_path",
 	"SELECT set_config('a.b', 'x', false)",
 	"SELECT pg_catalog.set_config('a.b', 'x', false)",
@@ -140,7 +143,7 @@ func TestSchemaDDL(t *testing.T) {
 		"COMMENT ON SCHEMA x IS 'create schema'":      false,
 		"GRANT CREATE ON SCHEMA x TO bob":             false,
 		"SELECT 'CREATE SCHEMA x' -- DROP SCHEMA x":   false,
-		"DO $$ BEGIN CREATE SCHEMA x; END $$":         false, // but see SessionState
+		"DO $$ BEGIN CREATE SCHEMA x; END $$":         true,
 		`DROP "schema"`:                               false,
 	} {
 		if got := info(t, text).SchemaDDL; got != want {
@@ -179,6 +182,27 @@ func TestTransactionControl(t *testing.T) {
 	} {
 		if got := info(t, text).TransactionControl; got != want {
 			t.Errorf("TransactionControl of %q = %v", text, got)
+		}
+	}
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"SET LOCAL ROLE bob":                           true,
+		"SET a.b = 1":                                  true,
+		"SELECT set_config('role', $1, true)":          true,
+		`SELECT "set_config"('role', $1, true)`:        true,
+		"DO $$ BEGIN PERFORM 1; END $$":                true,
+		"RESET ROLE":                                   true,
+		"SELECT 1; SET LOCAL a.b = 1":                  true,
+		"SET TRANSACTION READ ONLY":                    false,
+		"SELECT current_setting('set_config')":         false,
+		"UPDATE {{tables.t}} SET local = 'set_config'": false,
+	} {
+		stmt, err := template.Parse(text, template.Both)
+		if err != nil || stmt.Info.Settings != want {
+			t.Errorf("%s: Settings is %t, want %t (%v)", text, stmt.Info.Settings, want, err)
 		}
 	}
 }

@@ -32,7 +32,10 @@ type Info struct {
 	// SessionState: it leaves something in the session that outlives the statement and its transaction: SET, RESET,
 	// temporary tables, PREPARE, LISTEN, cursors WITH HOLD, set_config, DO (which may do any of these).
 	SessionState bool
-	// SchemaDDL: it creates, drops or renames schemas.
+	// Settings: it changes settings, if only until the end of its transaction: SET LOCAL, set_config(..., true), and most
+	// of what leaves session state.
+	Settings bool
+	// SchemaDDL: it creates, drops or renames schemas, or is a DO, which may.
 	SchemaDDL bool
 	// TransactionControl: it is nothing but BEGIN, COMMIT, ROLLBACK, SAVEPOINT and their relatives.
 	TransactionControl bool
