@@ -76,8 +76,7 @@ func (c *contender) allocs(b *testing.B) float64 {
 
 // compare lets two contenders take turns, in changing order, and reports the second one relative to the first.
 func compare(b *testing.B, base, other *contender) {
-	b.ReportMetric(base.allocs(b), "pgx-allocs")
-	b.ReportMetric(other.allocs(b), "pgdbm-allocs")
+	baseAllocs, otherAllocs := base.allocs(b), other.allocs(b)
 	base.times, other.times = nil, nil
 	for i := 0; b.Loop(); i++ {
 		if i%2 == 0 {
@@ -93,6 +92,8 @@ func compare(b *testing.B, base, other *contender) {
 		ratios[i] = float64(other.times[i]) / float64(base.times[i])
 	}
 	b.ReportMetric(median(ratios), "x-pgx")
+	b.ReportMetric(baseAllocs, "pgx-allocs")
+	b.ReportMetric(otherAllocs, "pgdbm-allocs")
 	b.ReportMetric(median(base.times), "pgx-ns")
 	b.ReportMetric(median(other.times), "pgdbm-ns")
 	b.ReportMetric(0, "ns/op") // of two contenders, which means nothing
