@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -51,7 +52,8 @@ func BenchmarkExpandCached(b *testing.B) {
 	text := "SELECT id, email, name, created_at FROM {{tables.users}} WHERE id = $1 AND status = 'active' AND deleted_at IS NULL"
 	text += strings.Repeat(" ", 200-len(text))
 	cache := template.NewCache(1<<20, template.Both)
-	b.SetParallelism(8) // times GOMAXPROCS; see the goroutines metric
+	procs := runtime.GOMAXPROCS(0)
+	b.SetParallelism((16 + procs - 1) / procs) // times procs
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
