@@ -95,7 +95,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []sqldriver.NamedValue) (s
 	return rows, s.conn.afterStatement(err)
 }
 
-var errNoContext = errors.New("pgdbm: Stmt.Exec and Stmt.Query without a context are not implemented, as in pgx/v5/stdlib")
+var errNoContext = errors.New("pgdbm: a statement is executed with ExecContext or QueryContext only, as in pgx/v5/stdlib")
 
 // Exec is required by the interface and never called by database/sql.
 func (s *stmt) Exec([]sqldriver.Value) (sqldriver.Result, error) { return nil, errNoContext }
