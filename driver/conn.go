@@ -9,6 +9,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/pgdbm/pgdbm/internal/native"
+	"github.com/pgdbm/pgdbm/internal/schemactx"
 )
 
 // stdlibConn is embedded under another name than Conn, which would hide the method Conn.
@@ -21,10 +24,10 @@ type conn struct {
 	*stdlibConn
 	connector *Connector
 
-	tx       *binding    // what the context of BeginTx says, while its transaction lasts
-	left     leftover    // what statements have left in the session
-	borrower bool        // the context under which it was borrowed says something about the schema, or is not known
-	path     *searchPath // nil unless the connection follows the DSN's schema in schema_mode=search_path
+	tx       *schemactx.Binding // what the context of BeginTx says, while its transaction lasts
+	left     leftover           // what statements have left in the session
+	borrower bool               // the context under which it was borrowed says something about the schema, or is not known
+	path     *searchPath        // nil unless the connection follows the DSN's schema in schema_mode=search_path
 }
 
 var (
@@ -65,24 +68,21 @@ func (c *conn) Conn() *pgx.Conn {
 	return c.stdlibConn.Conn()
 }
 
-// effective returns the schema of a statement: its context's, else its transaction's, else the DSN's. Bound is true
-// unless the DSN decided.
+// effective returns the schema of a statement: its context's, else its transaction's, else the DSN's. A pinned
+// transaction's counts before its context's. Bound is true unless the DSN decided.
 func (c *conn) effective(ctx context.Context) (schema string, bound bool, err error) {
-	b := bindingOf(ctx)
-	if b == nil {
-		b = c.tx
-	}
+	b := schemactx.Choose(schemactx.Of(ctx), c.tx)
 	if b == nil {
 		return c.connector.settings.schema, false, nil
 	}
 	if !c.connector.bound.Load() {
 		c.connector.bound.Store(true)
 	}
-	if b.err == nil && c.connector.settings.searchPath && b.schema != c.connector.settings.schema {
+	if b.Err == nil && c.connector.settings.searchPath && b.Schema != c.connector.settings.schema {
 		return "", true, fmt.Errorf("%w (the context's schema is %q, the DSN's %q)",
-			ErrSchemaSwitch, b.schema, c.connector.settings.schema)
+			ErrSchemaSwitch, b.Schema, c.connector.settings.schema)
 	}
-	return b.schema, true, b.err
+	return b.Schema, true, b.Err
 }
 
 // statement returns query as it is to be sent, and records what it does to the session.
@@ -181,7 +181,7 @@ var errNestedBegin = errors.New("pgdbm: BeginTx: the connection is in a transact
 
 // BeginTx begins a transaction whose statements run in the schema of ctx, if ctx names one.
 func (c *conn) BeginTx(ctx context.Context, opts sqldriver.TxOptions) (sqldriver.Tx, error) {
-	if (c.tx != nil || bindingOf(ctx) != nil) && c.stdlibConn.Conn().PgConn().TxStatus() != 'I' {
+	if (c.tx != nil || schemactx.Of(ctx) != nil) && c.stdlibConn.Conn().PgConn().TxStatus() != 'I' {
 		return nil, errNestedBegin
 	}
 	c.tx = nil // a statement's own context decides first, so this must not be an earlier transaction's
@@ -193,7 +193,7 @@ func (c *conn) BeginTx(ctx context.Context, opts sqldriver.TxOptions) (sqldriver
 	if err != nil || !bound && c.path == nil {
 		return inner, err
 	}
-	c.tx = bindingOf(ctx)
+	c.tx = schemactx.Of(ctx)
 	c.borrower = c.borrower || bound
 	return &tx{Tx: inner, conn: c}, nil
 }
@@ -201,7 +201,8 @@ func (c *conn) BeginTx(ctx context.Context, opts sqldriver.TxOptions) (sqldriver
 // ResetSession is called before the connection is borrowed again. It gives the connection up if the last borrower
 // left something in the session that the next one must not see.
 func (c *conn) ResetSession(ctx context.Context) error {
-	bound := bindingOf(ctx) != nil
+	native.Answer(ctx)
+	bound := schemactx.Of(ctx) != nil
 	if bound {
 		c.connector.bound.Store(true)
 	}

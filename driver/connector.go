@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/pgdbm/pgdbm/internal/native"
+	"github.com/pgdbm/pgdbm/internal/schemactx"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
@@ -188,6 +190,7 @@ func (c *Connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
+	native.Answer(ctx)
 	inner, path, err := c.open(ctx)
 	if err != nil {
 		return nil, err
@@ -196,7 +199,7 @@ func (c *Connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("pgdbm: pgx/v5/stdlib returned a %T, not a *stdlib.Conn", inner), inner.Close())
 	}
-	conn := newConn(c, std, bindingOf(ctx) != nil)
+	conn := newConn(c, std, schemactx.Of(ctx) != nil)
 	if err := conn.checkLiterals(); err != nil {
 		return nil, errors.Join(err, inner.Close())
 	}

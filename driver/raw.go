@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgdbm/pgdbm/internal/schemactx"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
@@ -17,8 +18,8 @@ import (
 // Templates are not expanded in what fn sends; [Expand] does it. If ctx names a schema, the connection is closed
 // afterwards instead of being used again, because fn may have changed its session.
 func Raw[DB *sql.DB | *sql.Conn](ctx context.Context, db DB, fn func(*pgx.Conn) error) error {
-	if b := bindingOf(ctx); b != nil && b.err != nil {
-		return b.err
+	if b := schemactx.Of(ctx); b != nil && b.Err != nil {
+		return b.Err
 	}
 	held, ok := any(db).(*sql.Conn)
 	if !ok {

@@ -1,0 +1,124 @@
+package driver
+
+import (
+	"context"
+	sqldriver "database/sql/driver"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgdbm/pgdbm/internal/native"
+)
+
+// Native is for package schemadb: its statements go to pgx directly, and still through this connection's rules.
+func (c *conn) Native() native.Conn { return nativeConn{c} }
+
+// nativeConn sends statements through pgx without database/sql's values between.
+type nativeConn struct{ *conn }
+
+var (
+	_ native.Conn       = nativeConn{}
+	_ native.Connection = (*conn)(nil)
+)
+
+// Pgx returns the connection without counting the session as changed.
+func (n nativeConn) Pgx() *pgx.Conn { return n.stdlibConn.Conn() }
+
+// Query expands query and sends it.
+func (n nativeConn) Query(ctx context.Context, query string, args ...any) (pgx.Rows, error) {
+	if n.Pgx().IsClosed() {
+		return nil, sqldriver.ErrBadConn
+	}
+	sql, err := n.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := n.Pgx().Query(ctx, sql, args...)
+	if err != nil {
+		return nil, n.afterNative(err)
+	}
+	if n.path == nil {
+		return rows, nil
+	}
+	return &nativeRows{Rows: rows, conn: n.conn}, nil
+}
+
+// Do calls fn with query as it is to be sent.
+func (n nativeConn) Do(ctx context.Context, query string, fn func(*pgx.Conn, string, string) error) error {
+	if n.Pgx().IsClosed() {
+		return sqldriver.ErrBadConn
+	}
+	sql, err := n.statement(ctx, query)
+	if err != nil {
+		return err
+	}
+	schema, _, err := n.effective(ctx)
+	if err != nil {
+		return err
+	}
+	return n.afterNative(fn(n.Pgx(), sql, schema))
+}
+
+// Fixed expands query. database/sql prepares the text of a *sql.Stmt again on any connection and under any context.
+func (n nativeConn) Fixed(ctx context.Context, query string) (string, error) {
+	schema, _, err := n.effective(ctx)
+	if err != nil {
+		return "", err
+	}
+	sql, info, err := n.connector.cache.Get(query, schema)
+	if err != nil {
+		return "", err
+	}
+	settings := n.connector.settings
+	if settings.required != requireNothing && !info.TransactionControl &&
+		(settings.schema == "" || settings.required == requireContext) {
+		return "", fmt.Errorf("%w: the statement would be executed without one", ErrSchemaRequired)
+	}
+	if sql != query {
+		return sql, n.checkLiterals()
+	}
+	return sql, nil
+}
+
+func (n nativeConn) afterNative(err error) error {
+	err = n.afterStatement(err)
+	if err != nil && pgconn.SafeToRetry(err) {
+		return sqldriver.ErrBadConn
+	}
+	return err
+}
+
+// nativeRows tells its connection when the statement is finished.
+type nativeRows struct {
+	pgx.Rows
+	conn     *conn
+	finished bool
+	err      error
+}
+
+// Next closes the rows after the last one, as pgx does.
+func (r *nativeRows) Next() bool {
+	if r.Rows.Next() {
+		return true
+	}
+	r.Close()
+	return false
+}
+
+// Close closes the rows.
+func (r *nativeRows) Close() {
+	r.Rows.Close()
+	if !r.finished {
+		r.finished = true
+		r.err = r.conn.afterStatement(r.Rows.Err())
+	}
+}
+
+// Err returns the statement's error, with an explanation if its schema is missing.
+func (r *nativeRows) Err() error {
+	if r.finished {
+		return r.err
+	}
+	return r.Rows.Err()
+}

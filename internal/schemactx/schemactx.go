@@ -1,0 +1,47 @@
+// Package schemactx keeps the schema of a statement in its context. It is what driver.WithSchema writes and what the
+// driver and package schemadb read.
+package schemactx
+
+import (
+	"context"
+
+	"github.com/pgdbm/pgdbm/internal/template"
+)
+
+// Binding is what a context says about the schema. It does not change once it is in a context.
+type Binding struct {
+	Schema string // "" for none
+	Err    error  // why the name is no schema's; every statement fails with it
+
+	// Pinned is for the context with which a transaction is begun: its statements stay in Schema, whatever their own
+	// contexts say. The transactions that a facade hands out as *sql.Tx are pinned, because the facade is bound.
+	Pinned bool
+}
+
+type key struct{}
+
+// New returns the binding to the schema name. If no schema can have that name, the binding's Err says why.
+func New(name string) *Binding {
+	if err := template.CheckSchema(name); err != nil {
+		return &Binding{Err: err}
+	}
+	return &Binding{Schema: name}
+}
+
+// With returns a context with b, which counts instead of what ctx says.
+func With(ctx context.Context, b *Binding) context.Context { return context.WithValue(ctx, key{}, b) }
+
+// Of returns what ctx says, or nil if it says nothing.
+func Of(ctx context.Context) *Binding {
+	b, _ := ctx.Value(key{}).(*Binding)
+	return b
+}
+
+// Choose returns what decides about a statement: the binding of its transaction if that is pinned; else that of its
+// own context; else that of its transaction. It returns nil if neither says anything.
+func Choose(statement, tx *Binding) *Binding {
+	if statement == nil || tx != nil && tx.Pinned {
+		return tx
+	}
+	return statement
+}
