@@ -1,0 +1,156 @@
+package schemadb
+
+import (
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgdbm/pgdbm/internal/native"
+)
+
+// errNotNative says that pgx cannot be reached, because the driver is another one or is wrapped.
+var errNotNative = errors.New("pgdbm: the driver is neither pgdbm nor pgx/v5/stdlib, or something wraps it, " +
+	"so pgx cannot be reached")
+
+// native calls fn with a connection that statements can be sent on through pgx: the one of the Tx or the Conn, else one
+// from the pool. It returns errNotNative if there is none. Fn may be called again with another connection if it returns
+// driver.ErrBadConn, which means that nothing was sent.
+func (q *queries) native(ctx context.Context, fn func(native.Conn) error) error {
+	k, err := q.enter(ctx)
+	if err != nil {
+		return err
+	}
+	if k == kindOther {
+		return errNotNative
+	}
+	if q.held != nil {
+		return q.raw(q.held, false, fn)
+	}
+	return q.scope.pool.retry(func() error {
+		conn, err := q.scope.pool.db.Conn(q.scope.context(ctx))
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		return q.raw(conn, true, fn)
+	})
+}
+
+// enter returns the kind of the driver, or why no statement can run.
+func (q *queries) enter(ctx context.Context) (kind, error) {
+	if err := q.tx.check(); err != nil {
+		return kindUnknown, err
+	}
+	if err := q.scope.check(ctx); err != nil {
+		return kindUnknown, err
+	}
+	return q.scope.pool.driver(ctx)
+}
+
+// errBusy is what pgx's "conn busy" means here.
+var errBusy = errors.New("pgdbm: the connection is busy with rows that are still being read; close them, or leave the " +
+	"loop over them, before the next statement of the same transaction or Conn")
+
+// raw calls fn with the connection behind conn, while nobody else can use it. Own says that conn is ours alone, so that
+// database/sql may close a broken one.
+func (q *queries) raw(conn *sql.Conn, own bool, fn func(native.Conn) error) error {
+	var result error
+	err := conn.Raw(func(driverConn any) error {
+		var c native.Conn
+		switch dc := driverConn.(type) {
+		case native.Connection:
+			c = dc.Native()
+		case interface{ Conn() *pgx.Conn }:
+			c = plainConn{conn: dc.Conn(), scope: q.scope}
+		default:
+			result = errNotNative
+			return nil
+		}
+		result = q.use(c, fn)
+		if own && errors.Is(result, sqldriver.ErrBadConn) {
+			return result
+		}
+		return nil // database/sql would wait for the end of the transaction before it closes the connection: for ever
+	})
+	switch {
+	case q.tx != nil && errors.Is(err, sql.ErrConnDone):
+		return sql.ErrTxDone
+	case err != nil:
+		return err
+	}
+	return result
+}
+
+// use calls fn, unless the connection cannot take a statement now.
+func (q *queries) use(c native.Conn, fn func(native.Conn) error) error {
+	pg := c.Pgx().PgConn()
+	switch {
+	case pg.IsBusy():
+		return errBusy
+	case q.tx != nil && !pg.IsClosed() && pg.TxStatus() == 'I':
+		// database/sql rolls back when the transaction's context is cancelled. What is sent after that would commit.
+		return sql.ErrTxDone
+	}
+	return fn(c)
+}
+
+// plainConn is a connection of pgx/v5/stdlib.
+type plainConn struct {
+	conn  *pgx.Conn
+	scope scope
+}
+
+var _ native.Conn = plainConn{}
+
+// Pgx returns the connection.
+func (c plainConn) Pgx() *pgx.Conn { return c.conn }
+
+// Query expands query and sends it.
+func (c plainConn) Query(ctx context.Context, query string, args ...any) (pgx.Rows, error) {
+	if c.conn.IsClosed() {
+		return nil, sqldriver.ErrBadConn
+	}
+	text, err := c.scope.expand(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := c.conn.Query(ctx, text, args...)
+	if err != nil {
+		return nil, unsent(err)
+	}
+	return rows, nil
+}
+
+// Do calls fn with query, expanded.
+func (c plainConn) Do(ctx context.Context, query string, fn func(*pgx.Conn, string, string) error) error {
+	if c.conn.IsClosed() {
+		return sqldriver.ErrBadConn
+	}
+	schema, err := c.scope.schema(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := c.scope.expand(ctx, query)
+	if err != nil {
+		return err
+	}
+	return unsent(fn(c.conn, text, schema))
+}
+
+// Fixed expands query: on this driver every text is fixed.
+func (c plainConn) Fixed(ctx context.Context, query string) (string, error) {
+	return c.scope.expand(ctx, query)
+}
+
+// unsent turns the error of a statement that was not sent into the one on which database/sql tries another connection.
+func unsent(err error) error {
+	if err != nil && pgconn.SafeToRetry(err) {
+		return fmt.Errorf("%w: %w", sqldriver.ErrBadConn, err)
+	}
+	return err
+}

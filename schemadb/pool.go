@@ -1,0 +1,91 @@
+package schemadb
+
+import (
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/pgdbm/pgdbm/driver"
+	"github.com/pgdbm/pgdbm/internal/named"
+	"github.com/pgdbm/pgdbm/internal/native"
+	"github.com/pgdbm/pgdbm/internal/template"
+)
+
+// pool is a *sql.DB and what is known about it. The views of all its schemas share it.
+type pool struct {
+	db      *sql.DB
+	kind    atomic.Uint32   // a kind, once it is known
+	texts   *template.Cache // for drivers that do not expand templates themselves
+	names   *named.Cache
+	timeout time.Duration // Config.CommandTimeout; 0 is none
+	release func() error  // closes what Open has opened
+	err     error         // every use fails with it
+}
+
+// kind says what a database's driver can do.
+type kind uint32
+
+const (
+	kindUnknown kind = iota
+	kindPgdbm        // it expands templates, in the schema of the context
+	kindPgx          // plain pgx/v5/stdlib: rows can be read through pgx
+	kindOther
+)
+
+const textBytes = 16 << 20 // bounds the memory of pool.texts
+
+var errNilPool = errors.New("pgdbm: schemadb.New: the *sql.DB is nil; open one with sql.Open or schemadb.Open")
+
+func newPool(db *sql.DB) *pool {
+	p := &pool{db: db, texts: template.NewCache(textBytes, template.Both), names: named.NewCache(nameBytes)}
+	if db == nil {
+		p.err = errNilPool
+		return p
+	}
+	switch db.Driver().(type) {
+	case *driver.Driver:
+		p.kind.Store(uint32(kindPgdbm))
+	case *stdlib.Driver:
+		p.kind.Store(uint32(kindPgx))
+	}
+	return p
+}
+
+// driver returns the kind of the pool's driver. One that is not known by its type may be a wrapper around ours, such as
+// a tracer: a connection's answer tells. So the first statement on such a pool borrows a connection twice.
+func (p *pool) driver(ctx context.Context) (kind, error) {
+	if k := kind(p.kind.Load()); k != kindUnknown {
+		return k, nil
+	}
+	var probe native.Probe
+	conn, err := p.db.Conn(native.WithProbe(ctx, &probe))
+	if err != nil {
+		return kindUnknown, err
+	}
+	k := kindOther
+	if probe.Seen {
+		k = kindPgdbm
+	}
+	p.kind.Store(uint32(k))
+	return k, conn.Close()
+}
+
+// retry calls use until it does not fail on a connection that was broken before anything was sent. There may be as many
+// of them as the pool has; database/sql, which can ask for a new connection, tries three times.
+func (p *pool) retry(use func() error) error {
+	err := use()
+	if !errors.Is(err, sqldriver.ErrBadConn) {
+		return err
+	}
+	for range p.db.Stats().OpenConnections + 2 {
+		if err = use(); !errors.Is(err, sqldriver.ErrBadConn) {
+			break
+		}
+	}
+	return err
+}

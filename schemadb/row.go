@@ -1,0 +1,30 @@
+package schemadb
+
+import (
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// failedRow returns a row whose Scan returns err. Only database/sql can make one.
+func failedRow(err error) *sql.Row {
+	db := sql.OpenDB(failure{err})
+	defer db.Close()
+	return db.QueryRow("")
+}
+
+// failedRowx is failedRow for sqlx.
+func failedRowx(err error) *sqlx.Row {
+	db := sqlx.NewDb(sql.OpenDB(failure{err}), driverName)
+	defer db.Close()
+	return db.QueryRowx("")
+}
+
+// failure is a connector that does not connect.
+type failure struct{ err error }
+
+func (f failure) Connect(context.Context) (sqldriver.Conn, error) { return nil, f.err }
+func (f failure) Driver() sqldriver.Driver                        { return f }
+func (f failure) Open(string) (sqldriver.Conn, error)             { return nil, f.err }
