@@ -18,10 +18,12 @@ lint: ## what CI checks besides the tests; builds the linter the first time, whi
 	$(LINT) run
 
 bench: ## every figure of the documentation, on this machine
-	go test -run '^$$' -bench . -benchmem -count 3 ./internal/sqllex ./internal/template
+	go test -run '^$$' -bench . -benchmem -count 3 ./internal/sqllex ./internal/template ./internal/named
 	go test -run '^$$' -bench . -benchtime 3s -count 3 ./driver
 
 FUZZTIME ?= 10m
 fuzz: ## each fuzz target, one after the other
 	go test -run '^$$' -fuzz '^FuzzLexer$$' -fuzztime $(FUZZTIME) ./internal/sqllex
 	go test -run '^$$' -fuzz '^FuzzExpand$$' -fuzztime $(FUZZTIME) ./internal/template
+	go test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime $(FUZZTIME) ./internal/named
+	go test -run '^$$' -fuzz '^FuzzRebind$$' -fuzztime $(FUZZTIME) ./internal/named

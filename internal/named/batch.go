@@ -77,8 +77,12 @@ func paramNumber(text string, t sqllex.Token) int {
 	return n
 }
 
-var errNoTuple = errors.New("pgdbm: named parameters: several rows were given, and the statement has no VALUES (...) with " +
-	"parameters to repeat for each of them; give one row, or use a statement like INSERT INTO t (a, b) VALUES (:a, :b)")
+var errNoTuple = errors.New("pgdbm: named parameters: several rows were given, and the statement has no VALUES (...) " +
+	"with parameters to repeat for each of them; give one row, or use a statement like " +
+	"INSERT INTO t (a, b) VALUES (:a, :b)")
+
+var errTuples = errors.New("pgdbm: named parameters: several rows were given, and the statement has several tuples " +
+	"with parameters behind VALUES; leave one, which is repeated for each row")
 
 // findTuple returns the parentheses behind VALUES that hold all parameters.
 func (q *Query) findTuple() (tuple span, err error) {
@@ -91,8 +95,7 @@ func (q *Query) findTuple() (tuple span, err error) {
 			lex.Seek(list.end)
 			if len(paramsIn(q.sql, list.span)) > 0 {
 				if found || list.tuples > 1 {
-					return span{}, errors.New("pgdbm: named parameters: several rows were given, and the statement has several " +
-						"tuples with parameters behind VALUES; leave one, which is repeated for each row")
+					return span{}, errTuples
 				}
 				found, tuple = true, list.first
 			}
@@ -119,22 +122,17 @@ type valuesList struct {
 	tuples int
 }
 
-// valuesList reads the list that starts with t; lex stands behind t. It has no tuples if t starts none, or if the
-// text ends before its last parenthesis.
+// valuesList reads the list that starts with t; lex stands behind t. It has no tuples if t starts none.
 func (q *Query) valuesList(seen tail, t sqllex.Token, lex sqllex.Lexer) (list valuesList) {
 	if t.Kind != sqllex.Word || !sqllex.Equal(q.sql[t.Start:t.End], "values") || q.is(seen.last, '.') {
 		return list
 	}
 	list.start = t.Start
 	for next := lex.Next(); q.is(next, '('); next = lex.Next() {
-		end := q.closing(&lex)
-		if end < 0 {
-			return valuesList{}
-		}
+		list.end = q.closing(&lex)
 		if list.tuples++; list.tuples == 1 {
-			list.first = span{next.Start, end}
+			list.first = span{next.Start, list.end}
 		}
-		list.end = end
 		if next = lex.Next(); !q.is(next, ',') {
 			break
 		}
@@ -142,7 +140,8 @@ func (q *Query) valuesList(seen tail, t sqllex.Token, lex sqllex.Lexer) (list va
 	return list
 }
 
-// closing reads to the parenthesis that closes the one just read, and returns the position behind it, or -1.
+// closing reads to the parenthesis that closes the one just read, and returns the position behind it. Without one
+// that is the end of the text; the server says what is wrong with it.
 func (q *Query) closing(lex *sqllex.Lexer) int {
 	depth := 1
 	for t := lex.Next(); t.Kind != sqllex.EOF; t = lex.Next() {
@@ -155,7 +154,7 @@ func (q *Query) closing(lex *sqllex.Lexer) int {
 			}
 		}
 	}
-	return -1
+	return len(q.sql)
 }
 
 func (q *Query) is(t sqllex.Token, punct byte) bool {

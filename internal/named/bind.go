@@ -86,8 +86,9 @@ func (r *reader) appendFields(args []any, v reflect.Value, number int) ([]any, e
 			}
 		}
 		if missing != nil {
-			given := slices.Sorted(maps.Keys(fields))
-			return nil, &Error{Missing: missing, Names: r.names, Given: given, Type: v.Type().String(), Row: number}
+			e := r.mismatch(v, number)
+			e.Missing, e.Given = missing, slices.Sorted(maps.Keys(fields))
+			return nil, e
 		}
 		r.rowType, r.paths = v.Type(), paths
 	}
@@ -123,7 +124,8 @@ func (r *reader) appendValues(args []any, v reflect.Value, number int) ([]any, e
 	if missing == nil && v.Len() == len(r.names) {
 		return args, nil // the names are all different, so there is no other key
 	}
-	e := &Error{Missing: missing, Names: r.names, Type: v.Type().String(), Row: number}
+	e := r.mismatch(v, number)
+	e.Missing = missing
 	for _, key := range v.MapKeys() {
 		e.Given = append(e.Given, key.String())
 		if !slices.Contains(r.names, key.String()) {
@@ -133,6 +135,10 @@ func (r *reader) appendValues(args []any, v reflect.Value, number int) ([]any, e
 	slices.Sort(e.Given)
 	slices.Sort(e.Unused)
 	return nil, e
+}
+
+func (r *reader) mismatch(v reflect.Value, number int) *Error {
+	return &Error{Names: slices.Clone(r.names), Type: v.Type().String(), Row: number} // the Query keeps its own names
 }
 
 // indirect follows pointers and interfaces to a value. It returns the zero Value if one of them is nil.

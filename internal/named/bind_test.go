@@ -66,6 +66,8 @@ func TestBind(t *testing.T) {
 		{":created_by :home.city :home.zip_code :work.city", full, []any{"root", "Rome", &zip, "Oslo"}},
 		{":balance :home", full, []any{price{5}, full.Home}},
 		{":created_by :work.city :work", user{}, []any{nil, nil, (*address)(nil)}},
+		{":id", struct{ *base }{&base{3}}, []any{3}},
+		{":id", struct{ *base }{}, []any{nil}},
 		{":name", []user{full}, []any{"Ann"}},
 		{":name", [1]*user{&full}, []any{"Ann"}},
 		{":a", []any{map[string]any{"a": 1}}, []any{1}},
@@ -94,9 +96,9 @@ func TestBindMismatch(t *testing.T) {
 		{":a", map[string]int{"c": 1, "a": 2, "b": 3}, named.Error{Unused: []string{"b", "c"}, Names: []string{"a"},
 			Given: []string{"a", "b", "c"}, Type: "map[string]int"},
 			"the statement does not use b, c (leave it out, or correct the spelling); map[string]int has a, b, c, the statement has :a"},
-		{":name", map[label]any{"nmae": 1}, named.Error{Missing: []string{"name"}, Unused: []string{"nmae"}, Names: []string{"name"},
-			Given: []string{"nmae"}, Type: "map[named_test.label]interface {}"},
-			"there is no value for :name; the statement does not use nmae "},
+		{":name", map[label]any{"nam": 1}, named.Error{Missing: []string{"name"}, Unused: []string{"nam"}, Names: []string{"name"},
+			Given: []string{"nam"}, Type: "map[named_test.label]interface {}"},
+			"there is no value for :name; the statement does not use nam "},
 		{"", map[string]any{"": 1, "a\n": 1}, named.Error{Unused: []string{"", "a\n"}, Given: []string{"", "a\n"},
 			Type: "map[string]interface {}"}, `does not use "", "a\n" (leave it out, or correct the spelling); ` +
 			`map[string]interface {} has "", "a\n", the statement has none`},
@@ -114,6 +116,20 @@ func TestBindMismatch(t *testing.T) {
 		var e *named.Error
 		if !errors.As(err, &e) || !reflect.DeepEqual(*e, tt.want) || args != nil {
 			t.Errorf("%s of %T:\n got %+v %v\nwant %+v", tt.names, tt.arg, e, args, tt.want)
+		}
+	}
+}
+
+func TestErrorNamesAreACopy(t *testing.T) {
+	t.Parallel()
+	q := parse(t, ":a")
+	for _, arg := range []any{map[string]any{}, struct{}{}} {
+		var e *named.Error
+		if _, _, err := q.Bind(newMapper(), arg); errors.As(err, &e) {
+			e.Names[0], e.Missing[0] = "b", "b"
+		}
+		if q.Names()[0] != "a" {
+			t.Errorf("the name became %s", q.Names()[0])
 		}
 	}
 }

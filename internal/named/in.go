@@ -72,7 +72,7 @@ func expand(text string, marks []mark, args []any, total int) (string, []any) {
 
 // sliceLen returns how many bindvars arg needs, and whether it is a slice that has to be expanded.
 func sliceLen(arg any) (n int, ok bool) {
-	if _, isValuer := arg.(driver.Valuer); isValuer || arg == nil {
+	if _, isValuer := arg.(driver.Valuer); isValuer {
 		return 1, false
 	}
 	v := reflect.ValueOf(arg)

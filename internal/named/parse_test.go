@@ -63,7 +63,7 @@ var untouched = []string{
 	"", " ", ":", "::", ":::", ": a", ":1", "a:", ":'a'", `:"a"`, ":{{tables.t}}",
 	"SELECT 1", "id::text", "id :: text", "'1'::int", "a::int[]",
 	"a[1:2]", "a[lo:hi]", "a[1:n]", "a[f(x):n]", "a[b[1]:n]", `a["lo":hi]`, "a[1::n]", "a[:]", "a[lo : hi]", "m[1:2][lo:hi]",
-	"a[t.select:n]", "a[x::int:n]", "a[$1:n]",
+	"a[t.select:n]", "a[x::int:n]", "a[x::interval:n]", "a[$1:n]",
 	"f(a := 1)", "f(a:=b)", "f(a => 1)", "f(a=>b)",
 	"JSON_OBJECT('a':b, c:d)", "json_objectagg(k:v)", "JSON_OBJECT('a': JSON_OBJECT('b':c))",
 	"j ? 'a'", "j ?| array['a']", "j ?& array['a']", "j @? '$.a'", "a = $1 AND b = $2",
@@ -111,7 +111,7 @@ func TestParseLeavesAlone(t *testing.T) {
 func TestParseMixed(t *testing.T) {
 	t.Parallel()
 	for text, parts := range map[string][]string{
-		"SELECT :a, $1":                         {":a", "$1", "line 1, column 12"},
+		"SELECT :a, $1": {":a", "$1", "line 1, column 12"},
 		"SELECT 'ä\n:b', $2,\n'ä', $3 + :b, :c": {":b", "$3", "line 3, column 6", "all of its parameters names, or none"},
 	} {
 		_, err := named.Parse(text)

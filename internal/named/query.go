@@ -77,7 +77,7 @@ func writeParam(out *strings.Builder, text string, start, end, n int) {
 func mixed(text, name string, numbered sqllex.Token) error {
 	before := text[:numbered.Start]
 	lineStart := strings.LastIndexByte(before, '\n') + 1
-	return fmt.Errorf("pgdbm: named parameters: the statement has :%s and also %s (line %d, column %d), and their numbers "+
-		"would clash: give all of its parameters names, or none", name, text[numbered.Start:numbered.End],
+	return fmt.Errorf("pgdbm: named parameters: the statement has :%s and also %s (line %d, column %d), and their "+
+		"numbers would clash: give all of its parameters names, or none", name, text[numbered.Start:numbered.End],
 		strings.Count(before, "\n")+1, utf8.RuneCountInString(before[lineStart:])+1)
 }

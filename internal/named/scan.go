@@ -53,8 +53,8 @@ func (s *scanner) opensJSON() bool {
 // own token does.
 func (s *scanner) colon(start int) (end int, named bool) {
 	rest := s.lex.Text[start+1:]
-	if strings.HasPrefix(rest, ":") || strings.HasPrefix(rest, "=") {
-		return start + 2, false
+	if strings.HasPrefix(rest, ":") {
+		return start + 2, false // a cast
 	}
 	if n := len(s.open); n > 0 && s.open[n-1] && s.seen.last.End == start && s.seen.endsOperand(s.lex.Text) {
 		return start + 1, false
