@@ -2,10 +2,9 @@ package rowscan
 
 import (
 	"database/sql"
+	"net"
 	"reflect"
-	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -13,16 +12,12 @@ import (
 // fill writes a column's bytes, nil for NULL, to the memory it was planned for. That is zero before.
 type fill func(src []byte) error
 
-var (
-	scannerType = reflect.TypeFor[sql.Scanner]()
-	arrayType   = reflect.TypeFor[pgtype.ArraySetter]()
-	bytesType   = reflect.TypeFor[pgtype.BytesScanner]()
-)
+var scannerType = reflect.TypeFor[sql.Scanner]()
 
 // maxPointers bounds how many pointers a destination may have before its value; a type can be a pointer to itself.
 const maxPointers = 8
 
-// column plans the way of the column fd to dst.
+// column plans the ways of a column, fd, to destinations.
 type column struct {
 	m  *pgtype.Map
 	fd *pgconn.FieldDescription
@@ -36,15 +31,12 @@ func (c column) fill(dst reflect.Value) fill {
 	return c.native(dst.Addr().Interface())
 }
 
-// standard plans for a destination that database/sql knows. It returns nil for others. Pointers are part of the type:
-// what a pointer points to decides for the whole.
+// standard plans for a destination that database/sql knows, following so many pointers. It returns nil for others.
 func (c column) standard(dst reflect.Value, pointers int) fill {
 	t := dst.Addr().Type()
 	switch {
 	case t.Implements(scannerType):
 		return c.scanner(dst.Addr().Interface().(sql.Scanner))
-	case t.Implements(arrayType), t.Implements(bytesType):
-		return nil // slices with a meaning of their own to pgx
 	case dst.Kind() == reflect.Pointer && pointers > 0:
 		return c.pointer(dst, pointers-1)
 	case dst.Kind() == reflect.Interface:
@@ -53,6 +45,9 @@ func (c column) standard(dst reflect.Value, pointers int) fill {
 	target := basic(dst)
 	if target == nil {
 		return nil
+	}
+	if c.isTextInBytes(dst) {
+		return c.definedBytes(dst.Addr().Interface())
 	}
 	if f := c.short(target); f != nil {
 		return f
@@ -68,6 +63,51 @@ func (c column) standard(dst reflect.Value, pointers int) fill {
 			return err
 		}
 		return set(v)
+	}
+}
+
+// isTextInBytes says whether dst is of a type defined as []byte, and the column is not bytes: an error to database/sql,
+// because net.IP and the like are not the bytes of a text.
+func (c column) isTextInBytes(dst reflect.Value) bool {
+	switch t := dst.Type(); {
+	case t.Kind() != reflect.Slice, t == reflect.TypeFor[[]byte](), t == reflect.TypeFor[sql.RawBytes]():
+		return false
+	}
+	switch c.fd.DataTypeOID {
+	case pgtype.ByteaOID, pgtype.JSONOID, pgtype.JSONBOID, pgtype.XMLOID:
+		return false
+	}
+	return true
+}
+
+// definedBytes plans for such a type with the column's codec, if that knows it.
+func (c column) definedBytes(target any) fill {
+	t, ok := c.m.TypeForOID(c.fd.DataTypeOID)
+	if !ok {
+		return noWay(true)
+	}
+	_, isInet := t.Codec.(pgtype.InetCodec)
+	switch target.(type) {
+	case *net.IP:
+		if isInet {
+			return c.native(target)
+		}
+	case pgtype.BytesScanner: // may keep the driver's memory
+	default:
+		if t.Codec.PlanScan(c.m, c.fd.DataTypeOID, c.fd.Format, target) != nil {
+			return c.native(target)
+		}
+	}
+	return noWay(true)
+}
+
+// noWay is the plan for types that do not convert.
+func noWay(nullable bool) fill {
+	return func(src []byte) error {
+		if src == nil {
+			return nullTo(nullable)
+		}
+		return errNoWay
 	}
 }
 
@@ -158,6 +198,9 @@ func newCopy(t reflect.Type, v reflect.Value) reflect.Value {
 // native plans with the type map alone.
 func (c column) native(target any) fill {
 	plan := c.m.PlanScan(c.fd.DataTypeOID, c.fd.Format, target)
+	if reflect.TypeOf(plan) == reflect.TypeOf(c.m.PlanScan(0, 0, nil)) { // which always fails, and slowly for NULL
+		return noWay(isNullable(reflect.TypeOf(target).Elem().Kind()))
+	}
 	return func(src []byte) error {
 		err := plan.Scan(src, target)
 		if err != nil && src == nil {
@@ -167,81 +210,11 @@ func (c column) native(target any) fill {
 	}
 }
 
-// short plans a way without a driver.Value, if there is one that is known to give what the long way does. It depends
-// on the pair of types, and on the format: a float4 in text is no float64 without being a float32 first.
-func (c column) short(target any) fill {
-	switch c.fd.DataTypeOID {
-	case pgtype.BoolOID:
-		if p, ok := target.(*bool); ok {
-			return c.plan(p)
-		}
-	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID:
-		switch target.(type) {
-		case *int, *int8, *int16, *int32, *int64, *uint, *uint8, *uint16, *uint32, *uint64:
-			return c.plan(target)
-		}
-	case pgtype.Float4OID:
-		switch target.(type) {
-		case *float32:
-			return c.plan(target)
-		case *float64:
-			if c.fd.Format == pgx.BinaryFormatCode {
-				return c.plan(target)
-			}
-		}
-	case pgtype.Float8OID:
-		if p, ok := target.(*float64); ok {
-			return c.plan(p)
-		}
-	case pgtype.DateOID, pgtype.TimestampOID, pgtype.TimestamptzOID:
-		if p, ok := target.(*time.Time); ok {
-			return c.plan(p)
-		}
-	case pgtype.ByteaOID:
-		if p, ok := target.(*[]byte); ok {
-			return c.plan(p)
-		}
-	case pgtype.CIDOID, pgtype.OIDOID, pgtype.XIDOID:
-	default: // string or []byte to database/sql
-		if c.fd.Format == pgx.TextFormatCode {
-			return text(target)
-		}
+// isNullable says whether the zero value is nil.
+func isNullable(kind reflect.Kind) bool {
+	switch kind {
+	case reflect.Slice, reflect.Map, reflect.Pointer, reflect.Interface, reflect.Func, reflect.Chan:
+		return true
 	}
-	return nil
-}
-
-// plan scans by the type map, if its codec is pgx's own: one of the user's may treat each Go type in its own way.
-func (c column) plan(target any) fill {
-	t, ok := c.m.TypeForOID(c.fd.DataTypeOID)
-	if !ok {
-		return nil
-	}
-	switch t.Codec.(type) {
-	case pgtype.BoolCodec, pgtype.Int2Codec, pgtype.Int4Codec, pgtype.Int8Codec, pgtype.Float4Codec, pgtype.Float8Codec,
-		pgtype.DateCodec, *pgtype.TimestampCodec, *pgtype.TimestamptzCodec, pgtype.ByteaCodec:
-		return c.native(target)
-	}
-	return nil
-}
-
-// text copies the text of any type.
-func text(target any) fill {
-	switch p := target.(type) {
-	case *string:
-		return func(src []byte) error {
-			if src == nil {
-				return errNull
-			}
-			*p = string(src)
-			return nil
-		}
-	case *[]byte:
-		return func(src []byte) error {
-			if src != nil {
-				*p = append([]byte{}, src...) // empty is not nil
-			}
-			return nil
-		}
-	}
-	return nil
+	return false
 }

@@ -28,8 +28,9 @@
 // defined as these, pointers to them) get what they get there: the driver.Value of pgx's driver, converted by
 // database/sql's rules. Common pairs go a shorter way to the same result. All other destinations, such as []string,
 // [16]byte, pgtype.Range or a struct from jsonb, are scanned by the type map of the connection. That is the division
-// that pgx's driver itself makes from Go 1.27 on.
+// that pgx's driver itself makes from Go 1.27 on, except that pgtype.DriverBytes is a copy here, because a row outlives
+// the driver's memory.
 //
-// Where database/sql has only an error there may be a result. On purpose: a defined type takes all that the type does
-// that it is defined as (so json.RawMessage may be NULL or come from text), and an interface may be NULL.
+// Where database/sql has only an error there may be a result. On purpose: NULL fits whatever can be nil, so also
+// json.RawMessage; and a defined type takes what the type takes that it is defined as, if that is not []byte.
 package rowscan

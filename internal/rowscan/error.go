@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -64,10 +63,10 @@ func (e *Error) explain() string {
 	var own reason
 	switch {
 	case errors.Is(e.Err, errNull):
-		if e.Type == "" || strings.HasPrefix(e.Type, "*") {
-			return string(errNull)
+		if e.Type == "time.Time" || !strings.ContainsAny(e.Type, ".[") { // sql.Null is for what database/sql knows
+			return fmt.Sprintf("%s; use *%s or sql.Null[%s], or COALESCE in SQL", errNull, e.Type, e.Type)
 		}
-		return fmt.Sprintf("%s; use *%s or sql.Null[%s], or COALESCE in SQL", errNull, e.Type, e.Type)
+		return fmt.Sprintf("%s; use *%s, or COALESCE in SQL", errNull, e.Type)
 	case errors.As(e.Err, &own):
 		return string(own)
 	case e.Err == nil:
@@ -78,8 +77,6 @@ func (e *Error) explain() string {
 	case errors.Is(e.Err, strconv.ErrRange), strings.HasSuffix(text, strconv.ErrRange.Error()),
 		strings.Contains(text, "than maximum value for"), strings.Contains(text, "than minimum value for"):
 		return string(errRange)
-	case strings.HasPrefix(text, "cannot scan ") && strings.Contains(text, " (OID "): // pgx has no plan
-		return string(errNoWay)
 	}
 	return string(errConvert)
 }
@@ -90,20 +87,4 @@ func pgTypeName(m *pgtype.Map, oid uint32) string {
 		return t.Name
 	}
 	return fmt.Sprintf("oid %d", oid)
-}
-
-// snippet shortens the list of a struct's columns.
-func snippet(s string) string {
-	const most = 200
-	if len(s) <= most {
-		return s
-	}
-	n := strings.LastIndex(s[:most], ", ")
-	if n < 0 {
-		n = most
-		for !utf8.RuneStart(s[n]) {
-			n--
-		}
-	}
-	return s[:n] + ", ..."
 }

@@ -1,6 +1,7 @@
 package rowscan
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net"
@@ -29,10 +30,11 @@ func isValue(t reflect.Type, mapper *reflectx.Mapper, n int) bool {
 
 // isPgxValue says whether a struct is one value to pgx, though it has exported fields.
 func isPgxValue(t reflect.Type) bool {
-	p := reflect.PointerTo(t)
-	return p.Implements(arrayType) || p.Implements(bytesType) || t == reflect.TypeFor[net.IPNet]() ||
-		p.Implements(reflect.TypeFor[pgtype.RangeScanner]()) ||
-		p.Implements(reflect.TypeFor[pgtype.CompositeIndexScanner]())
+	switch reflect.New(t).Interface().(type) {
+	case pgtype.ArraySetter, pgtype.RangeScanner, pgtype.CompositeIndexScanner, pgtype.BytesScanner, *net.IPNet:
+		return true
+	}
+	return false
 }
 
 // structure plans for the fields of a struct.
@@ -105,9 +107,14 @@ func (r *Row) field(v reflect.Value, info *reflectx.FieldInfo, blocks map[*refle
 	return v.Field(info.Index[len(info.Index)-1])
 }
 
+// maxNames bounds how many names an error lists.
+const maxNames = 12
+
 // missing describes that no field goes by the column's name, and names those that there are.
 func missing(column string, names map[string]*reflectx.FieldInfo) reason {
-	sorted := slices.Sorted(maps.Keys(names))
+	sorted := slices.SortedFunc(maps.Keys(names), func(a, b string) int { // the struct's own fields first
+		return cmp.Or(strings.Count(a, ".")-strings.Count(b, "."), strings.Compare(a, b))
+	})
 	for _, name := range sorted {
 		if plain(name) == plain(column) {
 			return reason(fmt.Sprintf("no field has that name; field %s has the name %q: tag it `db:%q`",
@@ -117,7 +124,10 @@ func missing(column string, names map[string]*reflectx.FieldInfo) reason {
 	if len(sorted) == 0 {
 		return "it has no fields for columns"
 	}
-	return reason("no field has that name; there are " + snippet(strings.Join(sorted, ", ")))
+	if len(sorted) > maxNames {
+		sorted = append(sorted[:maxNames], "...")
+	}
+	return reason("no field has that name; there are " + strings.Join(sorted, ", "))
 }
 
 // plain is a name without what most often makes a difference.

@@ -16,7 +16,12 @@ type Options struct {
 	Mapper *reflectx.Mapper
 	// Unsafe ignores columns without a field, and lets the last of several columns for one field win.
 	Unsafe bool
+	// Value fills any destination as one value, from the only column: a struct from jsonb, for instance.
+	Value bool
 }
+
+// isValue says whether a row of n columns fills a t as one value.
+func (o Options) isValue(t reflect.Type, n int) bool { return o.Value || isValue(t, o.Mapper, n) }
 
 // defaultMapper is a memo: it remembers what it finds out about types.
 var defaultMapper = reflectx.NewMapperFunc("db", strings.ToLower)
@@ -58,12 +63,12 @@ func New(dst any, opts Options, m *pgtype.Map, fields []pgconn.FieldDescription)
 	}
 	v := p.Elem()
 	r := &Row{m: m, fields: fields, dst: v.Type(), blocks: []reflect.Value{v}}
-	if t := v.Type(); t.Kind() == reflect.Pointer && !isValue(t.Elem(), opts.Mapper, len(fields)) && !isScanner(t) {
+	if t := v.Type(); t.Kind() == reflect.Pointer && !opts.isValue(t.Elem(), len(fields)) {
 		v = r.block(v)
 	}
 	var err error
 	switch t := v.Type(); {
-	case isValue(t, opts.Mapper, len(fields)):
+	case opts.isValue(t, len(fields)):
 		err = r.value(v)
 	case t.Kind() == reflect.Map:
 		err = r.mapping(v, opts)

@@ -38,7 +38,7 @@ var samples = map[string][]string{
 	"txid_snapshot":                {"10:20:10,14,15"},
 	"pg_snapshot":                  {"10:20:10,14,15"},
 	"refcursor":                    {"c"},
-	"aclitem":                      {"=r/12345"},
+	"aclitem":                      nil,
 	"gtsvector":                    nil,
 	"tsvector":                     {"", "'a':1 'cat':2A,3"},
 	"tsquery":                      {"'a' & 'b'"},
@@ -88,13 +88,14 @@ var samples = map[string][]string{
 
 // expressions are more than a text and a type can say.
 var expressions = []string{
-	"NULL", "'unknown'", "1", "1.10", "now()::timestamp", "pg_sleep(0)", "ARRAY[[1,2],[3,4]]", "ARRAY[['a',NULL],['c','d']]",
+	"NULL", "'unknown'", "1", "1.10", "now() - now()", "pg_sleep(0)", "ARRAY[[1,2],[3,4]]", "ARRAY[['a',NULL],['c','d']]",
 	"'[2:3]={7,8}'::int[]", "ROW(1,'a',NULL)", "ROW()", "'x'::varchar(3)", "'x'::bpchar(3)", "12.3::numeric(20,10)",
 	"B'101'::bit(3)", "ARRAY[]::text[]", "'mon 1'::text COLLATE \"C\"", "current_user", "current_schemas(true)",
 	"pg_typeof(1)", "1::float4 / 3", "10::float8 / 3",
 	"'happy'::mood", "NULL::mood", "ARRAY['happy','sad']::mood[]", "ARRAY[]::mood[]",
 	"7::positive", "'7'::code", "NULL::positive", "ARRAY[7]::positive[]", "'{\"a\": 2}'::document",
 	"ROW(1,'x, \"y\"')::pair", "ROW(NULL,NULL)::pair", "NULL::pair", "ARRAY[ROW(1,'x')::pair]",
+	"makeaclitem(10, 10, 'SELECT', false)", "ARRAY[makeaclitem(10, 10, 'SELECT', false), NULL]",
 	"'[a,c)'::textrange", "'{[a,c)}'::textmultirange", "'(1,2)'::pair",
 }
 
