@@ -73,10 +73,7 @@ func (tx *Tx) execMany(ctx context.Context, query string, rows any) (int64, erro
 	if err != nil {
 		return 0, err
 	}
-	b := batch{tx: tx, query: query, send: tx.sendBatch}
-	if len(parsed.Names()) > 0 {
-		b.query = parsed.SQL()
-	}
+	b := batch{tx: tx, query: parsed.SQL(), send: tx.sendBatch}
 	return b.all(ctx, seq)
 }
 

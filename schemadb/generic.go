@@ -50,12 +50,14 @@ func Collect[T any](ctx context.Context, q Querier, query string, args ...any) (
 	return all, nil
 }
 
-// Value returns the only column of the first row of a query, such as a count. Without a row the error is sql.ErrNoRows;
-// more rows are ignored, as by (*sql.DB).QueryRow. More than one column is a *[ScanError].
+// Value returns the only column of the first row of a query, such as a count, or a struct from jsonb. Without a row the
+// error is sql.ErrNoRows; more rows are ignored, as by (*sql.DB).QueryRow. More than one column is a *[ScanError].
 func Value[T any](ctx context.Context, q Querier, query string, args ...any) (T, error) {
 	var v T
 	found := false
-	err := q.base().read(ctx, &v, query, args, func() bool {
+	base := *q.base()
+	base.value = true
+	err := base.read(ctx, &v, query, args, func() bool {
 		found = true
 		return false
 	})

@@ -35,8 +35,9 @@ var errNestedOptions = errors.New("pgdbm: InTx: a nested transaction is a savepo
 	"outermost InTx")
 
 // InTx runs fn in a transaction: it commits if fn returns nil, and rolls back if fn returns an error, panics or calls
-// runtime.Goexit. It returns fn's error as it is, or that of the commit. Fn must not use tx after its end, nor let
-// others use it: that fails with sql.ErrTxDone. What fn does has to go through tx; on db it would be outside.
+// runtime.Goexit. It returns fn's error as it is, joined with that of the rollback if this fails too, or the error of the
+// commit. Fn must not use tx after its end, nor let others use it: that fails with sql.ErrTxDone. What fn does has to
+// go through tx; on db it would be outside.
 func (db *DB) InTx(ctx context.Context, fn func(tx *Tx) error, opts ...TxOption) error {
 	return inTx(ctx, db.BeginTxx, fn, opts)
 }
@@ -97,7 +98,7 @@ func run(tx *Tx, fn func(*Tx) error) error {
 // pause waits before the next attempt. Two transactions that met must not meet again, so the time is random.
 func pause(ctx context.Context, attempt int) bool {
 	limit := time.Millisecond << min(attempt, 8)
-	timer := time.NewTimer(rand.N(limit)) //nolint:gosec // it spreads attempts, nothing secret
+	timer := time.NewTimer(rand.N(limit))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -106,7 +106,7 @@ func (n *NamedStmt) GetContext(ctx context.Context, dest, arg any) error {
 	return n.stmt.GetContext(ctx, dest, args...)
 }
 
-// SelectContext appends all rows to dest. See [DB.SelectContext].
+// SelectContext reads all rows into dest. See [DB.SelectContext].
 func (n *NamedStmt) SelectContext(ctx context.Context, dest, arg any) error {
 	args, err := n.args(arg)
 	if err != nil {

@@ -27,6 +27,7 @@ type queries struct {
 	tx     *txState  // of a Tx
 	mapper *reflectx.Mapper
 	unsafe bool
+	value  bool // rows are read as one value
 }
 
 // Querier is what *[DB], *[Tx] and *[Conn] have in common, for code that runs in a transaction or outside of one. The
@@ -136,8 +137,8 @@ func (q *queries) GetContext(ctx context.Context, dest any, query string, args .
 	return q.get(ctx, dest, query, args)
 }
 
-// SelectContext appends all rows to dest, a pointer to a slice of what [DB.GetContext] takes. The slice stays as it is
-// if there is an error. Errors are those of GetContext, without sql.ErrNoRows.
+// SelectContext reads all rows into dest, a pointer to a slice of what [DB.GetContext] takes, in place of what the slice
+// held. It stays as it is if there is an error. Errors are those of GetContext, without sql.ErrNoRows.
 func (q *queries) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
 	return q.selectAll(ctx, dest, query, args)
 }

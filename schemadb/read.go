@@ -33,14 +33,16 @@ func (q *queries) get(ctx context.Context, dest any, query string, args []any) e
 	return err
 }
 
-// selectAll appends all rows to the slice that dest points to.
+// selectAll replaces the slice that dest points to by all rows. Like sqlx, it leaves a nil slice nil if there are none.
 func (q *queries) selectAll(ctx context.Context, dest any, query string, args []any) error {
 	to := reflect.ValueOf(dest)
 	if to.Kind() != reflect.Pointer || to.IsNil() || to.Elem().Kind() != reflect.Slice {
 		return fmt.Errorf("pgdbm: Select: the destination is %T; pass a pointer to a slice", dest)
 	}
 	all := reflect.New(to.Type().Elem()).Elem()
-	all.Set(to.Elem())
+	if !to.Elem().IsNil() {
+		all.Set(reflect.MakeSlice(all.Type(), 0, 0)) // not the caller's memory, which keeps its rows if there is an error
+	}
 	row := reflect.New(all.Type().Elem())
 	err := q.read(ctx, row.Interface(), query, args, func() bool {
 		n := all.Len()
@@ -106,11 +108,17 @@ func (q *queries) readNative(
 func startNative(ctx context.Context, c native.Conn, query string, args []any) (pgx.Rows, error) {
 	all := make([]any, 1, len(args)+1)
 	all[0] = rowscan.ResultFormats() // before the caller's options of pgx, which count more
-	return c.Query(ctx, query, append(all, args...)...)
+	for _, arg := range args {
+		if named, ok := arg.(sql.NamedArg); ok {
+			arg = named.Value // by position, as through database/sql
+		}
+		all = append(all, arg)
+	}
+	return c.Query(ctx, query, all...)
 }
 
 func (q *queries) options() rowscan.Options {
-	return rowscan.Options{Mapper: q.mapper, Unsafe: q.unsafe}
+	return rowscan.Options{Mapper: q.mapper, Unsafe: q.unsafe, Value: q.value}
 }
 
 // readSQL is read through database/sql, for other drivers.

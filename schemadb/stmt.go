@@ -202,7 +202,7 @@ func (s *Stmt) GetContext(ctx context.Context, dest any, args ...any) error {
 	return s.q.get(ctx, dest, s.query, args)
 }
 
-// SelectContext appends all rows to dest. See [DB.SelectContext]. It goes through pgx, which keeps the text prepared too.
+// SelectContext reads all rows into dest. See [DB.SelectContext]. It goes through pgx, which keeps the text prepared too.
 func (s *Stmt) SelectContext(ctx context.Context, dest any, args ...any) error {
 	if err := s.check(); err != nil {
 		return err

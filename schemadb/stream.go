@@ -1,6 +1,7 @@
 package schemadb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -143,7 +144,10 @@ func (s *stream) locked(fn func() error) error {
 }
 
 // close ends the query and returns its error. It may be called more than once.
-func (s *stream) close() error {
+func (s *stream) close() error { return s.abort(nil) }
+
+// abort is close before the last row, because of cause.
+func (s *stream) abort(cause error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -160,9 +164,7 @@ func (s *stream) close() error {
 			return s.rows.Err()
 		})
 	}
-	if s.err == nil {
-		s.err = err
-	}
+	s.err = cmp.Or(s.err, err, cause)
 	if s.own {
 		_ = s.conn.Close() // it fails only if it is closed already
 	}
@@ -186,6 +188,6 @@ func (s *txState) closeStream() {
 	rows := s.stream
 	s.mu.Unlock()
 	if rows != nil {
-		_ = rows.close() // the loop gets the error
+		_ = rows.abort(sql.ErrTxDone) // the loop gets the error
 	}
 }

@@ -26,7 +26,7 @@ func (q *Query) bindBatch(mapper *reflectx.Mapper, rows reflect.Value) (sql stri
 			"PostgreSQL takes %d parameters, so %d rows fit; use ExecMany or CopyFrom", n, len(q.names), maxParams, most)
 	}
 	args = make([]any, 0, n*len(q.names))
-	r := reader{names: q.names, mapper: mapper}
+	r := reader{query: q, mapper: mapper}
 	for i := range n {
 		if args, err = r.appendRow(args, rows.Index(i), i+1); err != nil {
 			return "", nil, err

@@ -19,11 +19,11 @@ func TestBatch(t *testing.T) {
 	t.Parallel()
 	rows := []row{{1, "x"}, {2, "y"}, {3, "z"}}
 	for text, want := range map[string]string{
-		"VALUES (:a, (:b)":                                    "VALUES ($1, ($2), ($3, ($4), ($5, ($6)", // PostgreSQL complains anyway
-		"INSERT INTO t (a, b) VALUES (:a, :b)":                "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4), ($5, $6)",
-		"INSERT INTO t(a,b)values(:a,:b);":                    "INSERT INTO t(a,b)values($1,$2), ($3,$4), ($5,$6);",
-		"INSERT INTO {{tables.t}} VALUES\n (:b, 1, :a) ":      "INSERT INTO {{tables.t}} VALUES\n ($1, 1, $2), ($3, 1, $4), ($5, 1, $6) ",
-		"VALUES (lower(:b), :a::int, (:a), ')', /*)*/ $$)$$)": "VALUES (lower($1), $2::int, ($2), ')', /*)*/ $$)$$), (lower($3), $4::int, ($4), ')', /*)*/ $$)$$), (lower($5), $6::int, ($6), ')', /*)*/ $$)$$)",
+		"VALUES (:a, (:b)":                                "VALUES ($1, ($2), ($3, ($4), ($5, ($6)", // PostgreSQL complains anyway
+		"INSERT INTO t (a, b) VALUES (:a, :b)":            "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4), ($5, $6)",
+		"INSERT INTO t(a,b)values(:a,:b);":                "INSERT INTO t(a,b)values($1,$2), ($3,$4), ($5,$6);",
+		"INSERT INTO {{tables.t}} VALUES\n (:b, 1, :a) ":  "INSERT INTO {{tables.t}} VALUES\n ($1, 1, $2), ($3, 1, $4), ($5, 1, $6) ",
+		"VALUES (lower(:b), (:a::int), ')', /*)*/ $$)$$)": "VALUES (lower($1), ($2::int), ')', /*)*/ $$)$$), (lower($3), ($4::int), ')', /*)*/ $$)$$), (lower($5), ($6::int), ')', /*)*/ $$)$$)",
 		"INSERT INTO t (values, b) VALUES (:a, :b) ON CONFLICT (values) DO UPDATE SET b = excluded.b || ' VALUES (' RETURNING t.values (1)": "INSERT INTO t (values, b) VALUES ($1, $2), ($3, $4), ($5, $6) ON CONFLICT (values) DO UPDATE SET b = excluded.b || ' VALUES (' RETURNING t.values (1)",
 		"WITH v AS (VALUES (1), (2)) INSERT INTO t OVERRIDING SYSTEM VALUE VALUES (:b, :a)":                                                 "WITH v AS (VALUES (1), (2)) INSERT INTO t OVERRIDING SYSTEM VALUE VALUES ($1, $2), ($3, $4), ($5, $6)",
 		"UPDATE t SET b = v.b FROM (VALUES (:a, :b)) AS v (a, b) WHERE t.a = v.a":                                                           "UPDATE t SET b = v.b FROM (VALUES ($1, $2), ($3, $4), ($5, $6)) AS v (a, b) WHERE t.a = v.a",

@@ -46,13 +46,13 @@ func (q *Query) Bind(mapper *reflectx.Mapper, arg any) (sql string, args []any, 
 // Args returns the values that belong to [Query.SQL], from a map or a struct as in [Query.Bind]. It is for a statement
 // that was prepared already and cannot become a batch: a slice is an error.
 func (q *Query) Args(mapper *reflectx.Mapper, arg any) ([]any, error) {
-	r := reader{names: q.names, mapper: mapper}
+	r := reader{query: q, mapper: mapper}
 	return r.appendRow(make([]any, 0, len(q.names)), reflect.ValueOf(arg), 0)
 }
 
 // reader takes the values of the names out of one row after another.
 type reader struct {
-	names  []string
+	query  *Query
 	mapper *reflectx.Mapper
 
 	rowType reflect.Type // of the last struct, to look its fields up only once in a batch
@@ -76,9 +76,9 @@ func (r *reader) appendRow(args []any, row reflect.Value, number int) ([]any, er
 func (r *reader) appendFields(args []any, v reflect.Value, number int) ([]any, error) {
 	if v.Type() != r.rowType {
 		fields := r.mapper.TypeMap(v.Type()).Names
-		paths := make([][]int, len(r.names))
+		paths := make([][]int, len(r.query.names))
 		var missing []string
-		for i, name := range r.names {
+		for i, name := range r.query.names {
 			if field := fields[name]; field != nil {
 				paths[i] = field.Index
 			} else {
@@ -87,7 +87,7 @@ func (r *reader) appendFields(args []any, v reflect.Value, number int) ([]any, e
 		}
 		if missing != nil {
 			e := r.mismatch(v, number)
-			e.Missing, e.Given = missing, slices.Sorted(maps.Keys(fields))
+			e.Missing, e.Given = distinct(missing), slices.Sorted(maps.Keys(fields))
 			return nil, e
 		}
 		r.rowType, r.paths = v.Type(), paths
@@ -114,21 +114,21 @@ func fieldValue(v reflect.Value, path []int) any {
 
 func (r *reader) appendValues(args []any, v reflect.Value, number int) ([]any, error) {
 	var missing []string
-	for _, name := range r.names {
+	for _, name := range r.query.names {
 		if value := v.MapIndex(reflect.ValueOf(name).Convert(v.Type().Key())); value.IsValid() {
 			args = append(args, value.Interface())
 		} else {
 			missing = append(missing, name)
 		}
 	}
-	if missing == nil && v.Len() == len(r.names) {
-		return args, nil // the names are all different, so there is no other key
+	if missing == nil && v.Len() == len(r.query.distinct) {
+		return args, nil // so there is no other key
 	}
 	e := r.mismatch(v, number)
-	e.Missing = missing
+	e.Missing = distinct(missing)
 	for _, key := range v.MapKeys() {
 		e.Given = append(e.Given, key.String())
-		if !slices.Contains(r.names, key.String()) {
+		if !slices.Contains(r.query.distinct, key.String()) {
 			e.Unused = append(e.Unused, key.String())
 		}
 	}
@@ -138,7 +138,7 @@ func (r *reader) appendValues(args []any, v reflect.Value, number int) ([]any, e
 }
 
 func (r *reader) mismatch(v reflect.Value, number int) *Error {
-	return &Error{Names: slices.Clone(r.names), Type: v.Type().String(), Row: number} // the Query keeps its own names
+	return &Error{Names: slices.Clone(r.query.distinct), Type: v.Type().String(), Row: number} // the Query keeps its own names
 }
 
 // indirect follows pointers and interfaces to a value. It returns the zero Value if one of them is nil.

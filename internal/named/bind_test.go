@@ -53,7 +53,7 @@ func TestBind(t *testing.T) {
 		want  []any
 	}{
 		{":a :b", map[string]any{"a": 1, "b": nil}, []any{1, nil}},
-		{":b :a :b", map[string]any{"a": 1, "b": "x"}, []any{"x", 1}},
+		{":b :a :b", map[string]any{"a": 1, "b": "x"}, []any{"x", 1, "x"}},
 		{":a", map[string]int{"a": 1}, []any{1}},
 		{":a", map[label]any{"a": price{1}}, []any{price{1}}},
 		{":a.b", &map[string]any{"a.b": []int{1, 2}}, []any{[]int{1, 2}}},

@@ -21,11 +21,14 @@
 // PostgreSQL. What follows such a colon needs a space to be a parameter: a[lo: :hi], a[:lo : :hi], but a[:i] and
 // JSON_OBJECT('k': :v) as they are.
 //
+// For the sake of texts that were written for sqlx, whose own parser reads :: as an escape, :::: is a cast too.
+//
 // # Numbers
 //
-// A name that is used twice is one parameter: it has one number and one value. So PostgreSQL sees that the two
-// :unit of SELECT date_trunc(:unit, t) ... GROUP BY date_trunc(:unit, t) are the same. It also wants one type for
-// it; where the uses need different ones, cast them all, as in (:x::text, :x::text::int), or take two names.
+// As in sqlx, each use of a name is a parameter of its own: PostgreSQL looks for a type for each, so that one name can
+// stand where text is wanted and where varchar is. It does not see that two uses have the same value either. Where that
+// matters, as in GROUP BY date_trunc(:unit, t), give the expression a name with AS, and group by that. Where the type of
+// a use cannot be told, as in :x IS NULL, cast it: :x::int IS NULL.
 //
 // # Question marks
 //

@@ -8,9 +8,9 @@ import (
 
 // Error says which names of a statement and of the argument do not match. It holds no values.
 type Error struct {
-	Missing []string // parameters that the argument has no value for, in the order of their numbers
+	Missing []string // parameters that the argument has no value for, in the order of their first use
 	Unused  []string // keys of a map that no parameter uses, sorted; a struct may have more than is used
-	Names   []string // the parameters of the statement, in the order of their numbers
+	Names   []string // the parameters of the statement, each once, in the order of their first use
 	Given   []string // the argument's keys or field paths, sorted
 	Type    string   // the argument's type, in a batch that of the row
 	Row     int      // in a batch the number of the row, from 1; else 0

@@ -17,33 +17,34 @@ var parameters = []parsed{
 	{":a", "$1", "a"},
 	{":a,:b,(:c)", "$1,$2,($3)", "a b c"},
 	{"UPDATE t SET a=:a,b=:b_2 WHERE id=:ID;", "UPDATE t SET a=$1,b=$2 WHERE id=$3;", "a b_2 ID"},
-	{"SELECT :b, :a, :b, :a", "SELECT $1, $2, $1, $2", "b a"},
+	{"SELECT :b, :a, :b, :a", "SELECT $1, $2, $3, $4", "b a b a"},
 	{":user.name :user.address.city2", "$1 $2", "user.name user.address.city2"},
 	{":rec.*, :a..b, :c. d", "$1.*, $2..b, $3. d", "rec a c"},
 	{":größe = :имя AND :名前 = :ı", "$1 = $2 AND $3 = $4", "größe имя 名前 ı"},
 	{":_a = :_", "$1 = $2", "_a _"},
 	{":a\xff", "$1 \xff", "a"},
 	{":a😀", "$1 😀", "a"},
-	{"a<<:n, {{tables.t}}:n", "a<<$1, {{tables.t}}$1", "n"},
+	{"a<<:n, {{tables.t}}:n", "a<<$1, {{tables.t}}$2", "n n"},
 	{`SELECT :e'x:y', :u&"z:y"`, `SELECT $1'x:y', $2&"z:y"`, "e u"},
 	{":a--:b\n:c/*:d*/:e", "$1--:b\n$2/*:d*/$3", "a c e"},
 	// What would run together:
 	{"LIMIT:n OFFSET:m", "LIMIT $1 OFFSET $2", "n m"},
-	{"1:n$$:x$$ $:n", "1 $1 $$:x$$ $ $1", "n"},
+	{"1:n$$:x$$ $:n", "1 $1 $$:x$$ $ $2", "n n"},
 	{":a:b", "$1 $2", "a b"},
 	// Casts:
 	{":id::text", "$1::text", "id"},
 	{":a::int[]::text, b::text = :b", "$1::int[]::text, b::text = $2", "a b"},
 	{"x:::n", "x::$1", "n"},
 	{":a ::text, :b:: text", "$1 ::text, $2:: text", "a b"},
+	{":a::::text, b::::int, ::::::", "$1::text, b::int, ::::", "a"}, // as sqlx's users have to write them
 	{"CAST(:a AS text)", "CAST($1 AS text)", "a"},
 	// := and =>:
 	{"f(a := :a, b:=:b, c=>:c, d => :d)", "f(a := $1, b:=$2, c=>$3, d => $4)", "a b c d"},
 	// Slices:
 	{"a[:i]", "a[$1]", "i"},
-	{"a[:lo : :hi], a[:lo: :hi]", "a[$1 : $2], a[$1: $2]", "lo hi"},
+	{"a[:lo : :hi], a[:lo: :hi]", "a[$1 : $2], a[$3: $4]", "lo hi lo hi"},
 	{"a[:lo:hi]", "a[$1:hi]", "lo"},
-	{"a[lo: :hi], a[1: :hi], a[: :hi], a[:lo :]", "a[lo: $1], a[1: $1], a[: $1], a[$2 :]", "hi lo"},
+	{"a[lo: :hi], a[1: :hi], a[: :hi], a[:lo :]", "a[lo: $1], a[1: $2], a[: $3], a[$4 :]", "hi hi hi lo"},
 	{"a[:lo::hi]", "a[$1::hi]", "lo"},
 	{"a[:i::int:j]", "a[$1::int:j]", "i"},
 	{"a[(:lo):hi], a[b[:i]:hi]", "a[($1):hi], a[b[$2]:hi]", "lo i"},
@@ -55,7 +56,7 @@ var parameters = []parsed{
 	// JSON:
 	{"JSON_OBJECT('k': :v, 'l' : :w)", "JSON_OBJECT('k': $1, 'l' : $2)", "v w"},
 	{"json_object('k':v, :k: :v, (:a):b, :c VALUE :d)", "json_object('k':v, $1: $2, ($3):b, $4 VALUE $5)", "k v a c d"},
-	{"j ? :k AND j ?| :ks AND j @? :path AND j -> :k", "j ? $1 AND j ?| $2 AND j @? $3 AND j -> $1", "k ks path"},
+	{"j ? :k AND j ?| :ks AND j @? :path AND j -> :k", "j ? $1 AND j ?| $2 AND j @? $3 AND j -> $4", "k ks path k"},
 }
 
 // untouched are texts without parameters.

@@ -12,12 +12,13 @@ import (
 
 // Query is a statement and the names of its parameters. It does not change, and is safe for concurrent use.
 type Query struct {
-	sql   string   // with $1, $2 and so on, if there are names
-	names []string // names[0] is the one of $1
+	sql      string   // with $1, $2 and so on, if there are names
+	names    []string // names[0] is the one of $1
+	distinct []string // the same, each one once
 }
 
-// Parse finds the named parameters of a text and numbers them in the order of their first use. A text without any
-// is its own Query, $1 or not. It is an error if a text has both :name and $1.
+// Parse finds the named parameters of a text and numbers them from left to right. A text without any is its own Query,
+// $1 or not, but for ::::, which becomes :: everywhere. It is an error if a text has both :name and $1.
 func Parse(text string) (*Query, error) {
 	if !strings.Contains(text, ":") {
 		return &Query{sql: text}, nil
@@ -26,38 +27,50 @@ func Parse(text string) (*Query, error) {
 		out      strings.Builder
 		copied   int
 		names    []string
-		numbers  = map[string]int{}
 		numbered sqllex.Token
 		scan     = scanner{lex: sqllex.Lexer{Text: text}}
 	)
-	for t, named := scan.next(); t.Kind != sqllex.EOF; t, named = scan.next() {
-		if !named {
+	for t, found := scan.next(); t.Kind != sqllex.EOF; t, found = scan.next() {
+		if found == foundNumber {
 			numbered = t
 			continue
 		}
-		name := text[t.Start+1 : t.End]
-		if numbers[name] == 0 {
-			names = append(names, name)
-			numbers[name] = len(names)
-		}
 		out.WriteString(text[copied:t.Start])
-		writeParam(&out, text, t.Start, t.End, numbers[name])
+		if found == foundName {
+			names = append(names, text[t.Start+1:t.End])
+			writeParam(&out, text, t.Start, t.End, len(names))
+		} else {
+			out.WriteString("::")
+		}
 		copied = t.End
 	}
-	if len(names) == 0 {
+	if copied == 0 {
 		return &Query{sql: text}, nil
 	}
-	if numbered.Kind == sqllex.Param {
+	if numbered.Kind == sqllex.Param && len(names) > 0 {
 		return nil, mixed(text, names[0], numbered)
 	}
 	out.WriteString(text[copied:])
-	return &Query{sql: out.String(), names: names}, nil
+	return &Query{sql: out.String(), names: names, distinct: distinct(names)}, nil
+}
+
+// distinct returns the names without repetitions, in the order of their first use.
+func distinct(names []string) (once []string) {
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
+		if !seen[name] {
+			seen[name] = true
+			once = append(once, name)
+		}
+	}
+	return once
 }
 
 // SQL returns the statement with $1 to $n. It is the text itself if there are no names.
 func (q *Query) SQL() string { return q.sql }
 
-// Names returns the names without their colons, that of $1 first; each one once. It is empty if there are none.
+// Names returns the names without their colons, that of $1 first; one that is used twice comes twice. It is empty if
+// there are none.
 func (q *Query) Names() []string { return slices.Clone(q.names) }
 
 // writeParam writes $n in place of text[start:end]. Where the neighbours would run into it, as in LIMIT:n, it sets

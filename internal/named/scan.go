@@ -15,11 +15,21 @@ type scanner struct {
 	open []bool // the open brackets: whether PostgreSQL has a use for a colon in them
 }
 
-// next returns the next parameter: $1, or :name, and then named is true. After the last one it returns EOF.
-func (s *scanner) next() (t sqllex.Token, named bool) {
+// found is what the scanner stops at.
+type found uint8
+
+const (
+	foundNothing found = iota
+	foundNumber        // $1
+	foundName          // :name
+	foundEscape        // ::::, which is how sqlx's users write the cast ::
+)
+
+// next returns the next thing that is found. After the last one the token is EOF.
+func (s *scanner) next() (t sqllex.Token, what found) {
 	text := s.lex.Text
 	for {
-		t = s.lex.Next()
+		t, what = s.lex.Next(), foundNothing
 		if t.Kind == sqllex.Punct {
 			switch text[t.Start] {
 			case '[':
@@ -29,16 +39,19 @@ func (s *scanner) next() (t sqllex.Token, named bool) {
 			case ']', ')':
 				s.open = s.open[:max(len(s.open)-1, 0)]
 			case ':':
-				t.End, named = s.colon(t.Start)
+				t.End, what = s.colon(t.Start)
 				s.lex.Seek(t.End)
 			}
 		}
-		if named {
+		switch {
+		case what == foundName:
 			t.Kind = sqllex.Param
+		case t.Kind == sqllex.Param:
+			what = foundNumber
 		}
 		s.seen.push(t)
-		if t.Kind == sqllex.Param || t.Kind == sqllex.EOF {
-			return t, named
+		if what != foundNothing || t.Kind == sqllex.EOF {
+			return t, what
 		}
 	}
 }
@@ -51,16 +64,21 @@ func (s *scanner) opensJSON() bool {
 
 // colon returns where the parameter ends that starts with the colon at start, or, if it is none, where PostgreSQL's
 // own token does.
-func (s *scanner) colon(start int) (end int, named bool) {
+func (s *scanner) colon(start int) (end int, what found) {
 	rest := s.lex.Text[start+1:]
-	if strings.HasPrefix(rest, ":") {
-		return start + 2, false // a cast
+	switch {
+	case strings.HasPrefix(rest, ":::"):
+		return start + 4, foundEscape
+	case strings.HasPrefix(rest, ":"):
+		return start + 2, foundNothing // a cast
 	}
 	if n := len(s.open); n > 0 && s.open[n-1] && s.seen.last.End == start && s.seen.endsOperand(s.lex.Text) {
-		return start + 1, false
+		return start + 1, foundNothing
 	}
-	n := nameLen(rest)
-	return start + 1 + n, n > 0
+	if n := nameLen(rest); n > 0 {
+		return start + 1 + n, foundName
+	}
+	return start + 1, foundNothing
 }
 
 // nameLen returns the length of the name that s starts with, 0 if there is none.

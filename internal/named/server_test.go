@@ -56,7 +56,8 @@ func TestNamedOnServer(t *testing.T) {
 		{"SELECT j ? 'k' AND j ?| :keys AND j ? :key AND j @? '$.k' FROM d", values{"keys": []string{"k"}, "key": "l"}, "true"},
 		{"SELECT $$:a$$ || E'\\':a' || ':a' || \":a\" /* :a /* :b */ :c */ FROM (SELECT 'z' AS \":a\") z -- :a", nil, ":a':a:az"},
 		{"SELECT 1 WHERE 'x:y' = :größe LIMIT:n", values{"größe": "x:y", "n": 1}, "1"},
-		{"SELECT count(*) FROM d GROUP BY length(s) + :x::int HAVING length(s) + :x::int > 0", values{"x": 1}, "1"},
+		{"SELECT length(:s) WHERE 'b'::varchar = :s AND :s::text IS NOT NULL", values{"s": "b"}, "1"}, // text and varchar
+		{"SELECT :n::::int", values{"n": 1}, "1"},
 	} {
 		sql, args, err := parse(t, tt.text).Bind(newMapper(), tt.arg)
 		if err != nil {
@@ -95,7 +96,7 @@ func TestBatchOnServer(t *testing.T) {
 		Size *int
 	}
 	one := 1
-	insert := parse(t, "INSERT INTO t (id, name, tags, values) VALUES (:id::int, lower(:name), :tags, coalesce(:size, (:id))) "+
+	insert := parse(t, "INSERT INTO t (id, name, tags, values) VALUES (:id::int, lower(:name), :tags, coalesce(:size::int, (:id))) "+
 		"ON CONFLICT (id) DO UPDATE SET name = excluded.name || '+' RETURNING concat_ws(' ', id, name, tags::text, values)")
 	for _, step := range []struct {
 		rows any
