@@ -114,7 +114,7 @@ func (r *Repository) Rename(ctx context.Context, id int64, name string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // does nothing after Commit
+	defer tx.Rollback() // does nothing after Commit
 	var u User
 	if err := tx.GetContext(ctx, &u, `SELECT * FROM {{tables.users}} WHERE id = $1 FOR UPDATE`, id); err != nil {
 		return fmt.Errorf("rename user %d: %w", id, err)
@@ -145,7 +145,7 @@ func (r *Repository) Seen(ctx context.Context, visits map[string]time.Time) erro
 	if err != nil {
 		return err
 	}
-	defer func() { _ = stmt.Close() }()
+	defer stmt.Close()
 	for email, at := range visits {
 		if _, err := stmt.ExecContext(ctx, map[string]any{"email": email, "at": at}); err != nil {
 			return err
