@@ -74,7 +74,7 @@ func (db *DB) Close() error {
 	if !db.owner {
 		return nil
 	}
-	return db.pool.release()
+	return db.pool.db.Close()
 }
 
 // Ping is PingContext without a context.

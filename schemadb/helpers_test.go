@@ -137,4 +137,3 @@ func admin(t testing.TB, dsn string, statements ...string) {
 		}
 	}
 }
-

@@ -23,7 +23,6 @@ type pool struct {
 	texts   *template.Cache // for drivers that do not expand templates themselves
 	names   *named.Cache
 	timeout time.Duration // Config.CommandTimeout; 0 is none
-	release func() error  // closes what Open has opened
 	err     error         // every use fails with it
 }
 

@@ -25,6 +25,11 @@ func failedRowx(err error) *sqlx.Row {
 // failure is a connector that does not connect.
 type failure struct{ err error }
 
+// Connect fails.
 func (f failure) Connect(context.Context) (sqldriver.Conn, error) { return nil, f.err }
-func (f failure) Driver() sqldriver.Driver                        { return f }
-func (f failure) Open(string) (sqldriver.Conn, error)             { return nil, f.err }
+
+// Driver returns f, which is not used further.
+func (f failure) Driver() sqldriver.Driver { return f }
+
+// Open fails.
+func (f failure) Open(string) (sqldriver.Conn, error) { return nil, f.err }
