@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgdbm/pgdbm/internal/native"
 )
@@ -73,7 +75,7 @@ func (tx *Tx) execMany(ctx context.Context, query string, rows any) (int64, erro
 	if err != nil {
 		return 0, err
 	}
-	b := batch{tx: tx, query: parsed.SQL(), send: tx.sendBatch}
+	b := batch{tx: tx, query: parsed.SQL()}
 	return b.all(ctx, seq)
 }
 
@@ -81,7 +83,7 @@ func (tx *Tx) execMany(ctx context.Context, query string, rows any) (int64, erro
 type batch struct {
 	tx    *Tx
 	query string
-	send  func(ctx context.Context, query string, rows [][]any) (int64, error)
+	sd    *pgconn.StatementDescription // of the statement without a name, once one batch was pipelined
 
 	rows  [][]any
 	bytes int
@@ -96,7 +98,7 @@ func (b *batch) all(ctx context.Context, rows rowSeq) (int64, error) {
 			return 0, &RowError{Row: n, Err: err}
 		}
 		n++
-		b.rows = append(b.rows, row)
+		b.rows = append(b.rows, slices.Clone(row)) // its memory may be used again for the next one
 		b.bytes += size(row)
 		if len(b.rows) == batchRows || b.bytes >= batchBytes {
 			if err := b.flush(ctx); err != nil {
@@ -114,7 +116,7 @@ func (b *batch) flush(ctx context.Context) error {
 	if len(b.rows) == 0 {
 		return nil
 	}
-	n, err := b.send(ctx, b.query, b.rows)
+	n, err := b.send(ctx)
 	var row *RowError
 	if errors.As(err, &row) {
 		row.Row += b.first
@@ -140,23 +142,22 @@ func size(row []any) int {
 	return n
 }
 
-// sendBatch executes query for each row, in one round trip if it can.
-func (tx *Tx) sendBatch(ctx context.Context, query string, rows [][]any) (int64, error) {
+// send executes the statement for each row, in one round trip if it can.
+func (b *batch) send(ctx context.Context) (int64, error) {
 	var n int64
-	err := tx.native(ctx, func(c native.Conn) error {
-		return c.Do(tx.scope.context(ctx), query, func(conn *pgx.Conn, sql, _ string) error {
-			var err error
-			n, err = sendRows(ctx, conn, sql, rows)
+	err := b.tx.native(ctx, func(c native.Conn) error {
+		return c.Do(b.tx.scope.context(ctx), b.query, func(conn *pgx.Conn, sql, _ string) (err error) {
+			n, err = b.sendNative(ctx, conn, sql)
 			return err
 		})
 	})
 	if errors.Is(err, errNotNative) {
-		return tx.execEach(ctx, query, rows)
+		return b.tx.execEach(ctx, b.query, b.rows)
 	}
 	return n, err
 }
 
-// sendRows executes sql for each row, in one round trip.
+// sendRows executes sql for each row, in one round trip, as a batch of pgx.
 func sendRows(ctx context.Context, conn *pgx.Conn, sql string, rows [][]any) (int64, error) {
 	var b pgx.Batch
 	for _, row := range rows {
@@ -169,7 +170,7 @@ func sendRows(ctx context.Context, conn *pgx.Conn, sql string, rows [][]any) (in
 		if err != nil {
 			_ = results.Close() // it has the same error
 			if i == 0 {
-				i = findUnsent(ctx, conn, sql, rows)
+				i, _ = findUnsent(ctx, conn, sql, rows)
 				row = rows[i]
 			}
 			return 0, &RowError{Row: i, Err: explain(err, row)}
@@ -179,23 +180,23 @@ func sendRows(ctx context.Context, conn *pgx.Conn, sql string, rows [][]any) (in
 	return n, results.Close()
 }
 
-// findUnsent returns the row whose arguments could not be encoded, for which pgx sends nothing and does not say which it
+// findUnsent returns the row whose arguments cannot be encoded, and why: pgx sends nothing then and does not say which it
 // was. If they all can be, the server has refused the first.
-func findUnsent(ctx context.Context, conn *pgx.Conn, sql string, rows [][]any) int {
+func findUnsent(ctx context.Context, conn *pgx.Conn, sql string, rows [][]any) (int, error) {
 	if conn.PgConn().TxStatus() == 'E' || conn.IsClosed() {
-		return 0
+		return 0, nil
 	}
 	sd, err := conn.Prepare(ctx, "", sql)
 	if err != nil {
-		return 0
+		return 0, err
 	}
 	var b pgx.ExtendedQueryBuilder
 	for i, row := range rows {
 		if err := b.Build(conn.TypeMap(), sd, row); err != nil {
-			return i
+			return i, err
 		}
 	}
-	return 0
+	return 0, nil
 }
 
 // execEach executes query for each row, on drivers that have no batches.

@@ -1,6 +1,7 @@
 package schemadb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,28 +30,38 @@ func (q *queries) CopyFrom(ctx context.Context, table string, columns []string, 
 	if len(columns) == 0 {
 		return 0, errors.New("pgdbm: CopyFrom: there are no columns; name those that the rows have values for")
 	}
-	source, stop, err := q.source(columns, rows)
+	inner, stop, err := q.source(columns, rows)
 	if err != nil {
 		return 0, err
 	}
 	defer stop()
+	copying, cancel := context.WithCancel(ctx)
+	defer cancel()
+	source := &copySource{source: inner, cancel: cancel}
 	var n int64
-	err = q.native(ctx, func(c native.Conn) error {
-		return c.Do(q.scope.context(ctx), "", func(conn *pgx.Conn, _, effective string) error {
-			target := pgx.Identifier{name}
-			if schema != "" {
-				target = pgx.Identifier{schema, name}
-			} else if effective != "" {
-				target = pgx.Identifier{effective, name}
+	err = q.native(copying, func(c native.Conn) error {
+		return c.Do(q.scope.context(copying), "", func(conn *pgx.Conn, _, effective string) error {
+			if q.held != nil {
+				q.copies.Store(true)
+				defer q.copies.Store(false)
 			}
-			n, err = conn.CopyFrom(ctx, target, columns, source)
+			n, err = conn.CopyFrom(copying, copyTarget(schema, effective, name), columns, source)
 			return err
 		})
 	})
+	source.leave()
 	if errors.Is(err, errNotNative) {
 		err = fmt.Errorf("pgdbm: CopyFrom: %w; use ExecMany", errNotNative)
 	}
-	return n, explain(err, nil)
+	return n, source.explain(ctx, err)
+}
+
+// copyTarget is the table in the schema that was named, else in the effective one.
+func copyTarget(schema, effective, name string) pgx.Identifier {
+	if schema = cmp.Or(schema, effective); schema == "" {
+		return pgx.Identifier{name}
+	}
+	return pgx.Identifier{schema, name}
 }
 
 // source returns rows in the form that pgx takes.
@@ -66,34 +77,9 @@ func (q *queries) source(columns []string, rows any) (_ pgx.CopyFromSource, stop
 		return nil, nil, err
 	}
 	s := &seqSource{}
-	s.pull, stop = iter.Pull2(seq)
+	s.pull, stop = iter.Pull2(chunks(seq))
 	return s, stop, nil
 }
-
-// seqSource is a pgx.CopyFromSource of a sequence.
-type seqSource struct {
-	pull func() ([]any, error, bool)
-	row  []any
-	err  error
-	n    int
-}
-
-// Next goes to the next row.
-func (s *seqSource) Next() bool {
-	row, err, ok := s.pull()
-	if err != nil {
-		s.err = &RowError{Row: s.n, Err: err}
-	}
-	s.n++
-	s.row = row
-	return ok && s.err == nil
-}
-
-// Values returns the row.
-func (s *seqSource) Values() ([]any, error) { return s.row, nil }
-
-// Err returns why there are no more rows, or nil.
-func (s *seqSource) Err() error { return s.err }
 
 // columnValues returns the values of the columns from a struct, by its fields, or from a map, by its keys.
 func columnValues(mapper *reflectx.Mapper, columns []string, row any) ([]any, error) {

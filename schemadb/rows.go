@@ -23,6 +23,16 @@ func rowsOf(rows any, convert func(row any) ([]any, error)) (rowSeq, error) {
 				}
 			}
 		}, nil
+	case iter.Seq[[]any]: // reflection would allocate for each row
+		return func(yield func([]any, error) bool) {
+			for row := range rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}, nil
+	case rowSeq:
+		return rows, nil
 	case pgx.CopyFromSource:
 		return sourceSeq(rows), nil
 	}
