@@ -3,6 +3,7 @@ package schemadb
 import (
 	"context"
 	"database/sql"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jmoiron/sqlx"
@@ -31,7 +32,7 @@ func (db *DB) Connx(ctx context.Context) (*Conn, error) {
 		return nil, err
 	}
 	c := &Conn{queries: db.queries, lax: lax}
-	c.held, c.runner = lax.Conn, lax
+	c.held, c.copies, c.runner = lax.Conn, new(atomic.Bool), lax
 	if !db.unsafe {
 		c.runner = &sqlx.Conn{Conn: lax.Conn, Mapper: lax.Mapper}
 	}
@@ -42,7 +43,12 @@ func (db *DB) Connx(ctx context.Context) (*Conn, error) {
 func (c *Conn) Close() error { return c.held.Close() }
 
 // PingContext asks whether the server answers on this connection.
-func (c *Conn) PingContext(ctx context.Context) error { return c.held.PingContext(ctx) }
+func (c *Conn) PingContext(ctx context.Context) error {
+	if err := c.scope.check(ctx); err != nil {
+		return err
+	}
+	return c.held.PingContext(ctx)
+}
 
 // Unsafe returns a view of the same connection that ignores columns without a field.
 func (c *Conn) Unsafe() *Conn {
@@ -58,7 +64,10 @@ func (c *Conn) Raw(ctx context.Context, fn func(*pgx.Conn) error) error {
 	if err := c.scope.check(ctx); err != nil {
 		return err
 	}
-	return driver.Raw(c.scope.context(ctx), c.held, fn)
+	if kind(c.scope.pool.kind.Load()) == kindPgdbm {
+		ctx = c.scope.context(ctx)
+	}
+	return driver.Raw(ctx, c.held, fn)
 }
 
 // BeginTxx begins a transaction on the connection. See [DB.BeginTxx].
@@ -74,6 +83,9 @@ func (c *Conn) Beginx() (*Tx, error) { return c.BeginTxx(context.Background(), n
 
 // begin begins a transaction, which does not close the connection.
 func (c *Conn) begin(ctx context.Context, opts *sql.TxOptions) (*Tx, error) {
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
 	x, err := c.lax.BeginTxx(c.scope.context(ctx), opts)
 	if err != nil {
 		return nil, err

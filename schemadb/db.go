@@ -82,8 +82,8 @@ func (db *DB) Ping() error { return db.PingContext(context.Background()) }
 
 // PingContext asks whether the server answers.
 func (db *DB) PingContext(ctx context.Context) error {
-	if db.pool.err != nil {
-		return db.pool.err
+	if err := db.scope.check(ctx); err != nil {
+		return err
 	}
 	return db.pool.db.PingContext(ctx)
 }

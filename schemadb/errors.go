@@ -25,19 +25,21 @@ type NamedError = named.Error
 
 // ArgumentError says that an argument cannot be sent as the type that its parameter has. It does not show the value.
 type ArgumentError struct {
-	Index int    // of the argument, from 0
-	Type  string // the argument's Go type
-	Param string // the parameter's type in PostgreSQL, or "" if it is not known
+	Index int    // of the argument, from 0; -1 if it is not known
+	Type  string // the argument's Go type, or ""
+	Param string // the parameter's type in PostgreSQL, or ""
 }
 
 // Error names the argument and the types.
 func (e *ArgumentError) Error() string {
-	param := "its parameter's type"
-	if e.Param != "" {
-		param = e.Param
+	argument, param := "an argument", "its parameter's type"
+	if e.Index >= 0 {
+		argument = fmt.Sprintf("argument $%d of type %s", e.Index+1, e.Type)
 	}
-	return fmt.Sprintf("pgdbm: argument $%d of type %s cannot be sent as %s; pass another Go type, or cast the parameter in SQL",
-		e.Index+1, e.Type, param)
+	if e.Param != "" {
+		param = "the type " + e.Param
+	}
+	return fmt.Sprintf("pgdbm: %s cannot be sent as %s; pass another Go type, or cast the parameter in SQL", argument, param)
 }
 
 // explain makes the errors of database/sql and pgx clear.
@@ -51,28 +53,39 @@ func (q *queries) explain(err error, args []any) error {
 	return explain(err, args)
 }
 
-// explain replaces an error of pgx that shows an argument's value.
+// explain replaces an error of pgx that shows an argument's value. Only its text says what it is.
 func explain(err error, args []any) error {
-	if err == nil {
-		return nil
+	var pgErr *pgconn.PgError
+	if err == nil || errors.As(err, &pgErr) {
+		return err
 	}
+	const numbered, encoding = "failed to encode args[", "unable to encode "
 	text := err.Error()
-	const prefix = "failed to encode args["
-	at := strings.Index(text, prefix)
-	if at < 0 {
+	at := strings.Index(text, numbered)
+	if at < 0 && !strings.Contains(text, encoding) {
 		return err
 	}
-	e := &ArgumentError{Type: "unknown"}
-	if _, scanErr := fmt.Sscanf(text[at+len(prefix):], "%d", &e.Index); scanErr != nil {
-		return err
+	e := &ArgumentError{Index: -1, Param: encodedAs(text)}
+	if at >= 0 {
+		if _, scanErr := fmt.Sscanf(text[at+len(numbered):], "%d", &e.Index); scanErr != nil {
+			e.Index = -1
+		}
 	}
-	if args = values(args); e.Index < len(args) {
+	if args = values(args); e.Index >= 0 && e.Index < len(args) {
 		e.Type = fmt.Sprintf("%T", args[e.Index])
 	}
-	if format := strings.LastIndex(text, " format for "); format >= 0 {
-		e.Param, _, _ = strings.Cut(text[format+len(" format for "):], " ")
-	}
 	return e
+}
+
+// encodedAs returns the type that pgx could not encode a value as, "" if its error does not say it.
+func encodedAs(text string) string {
+	const before = " format for "
+	at := strings.LastIndex(text, before)
+	if at < 0 {
+		return ""
+	}
+	name, _, _ := strings.Cut(text[at+len(before):], " ")
+	return name
 }
 
 func hasCode(err error, code string) bool {

@@ -50,8 +50,9 @@ func Collect[T any](ctx context.Context, q Querier, query string, args ...any) (
 	return all, nil
 }
 
-// Value returns the only column of the first row of a query, such as a count, or a struct from jsonb. Without a row the
-// error is sql.ErrNoRows; more rows are ignored, as by (*sql.DB).QueryRow. More than one column is a *[ScanError].
+// Value returns the only column of the first row of a query, such as a count. T is what it is for [One], and may also be
+// what a jsonb column holds: a struct without a field for that column, or a map. Without a row the error is
+// sql.ErrNoRows; more rows are ignored, as by (*sql.DB).QueryRow.
 func Value[T any](ctx context.Context, q Querier, query string, args ...any) (T, error) {
 	var v T
 	found := false

@@ -3,6 +3,7 @@ package schemadb
 import (
 	"context"
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -58,7 +59,7 @@ func (tx *Tx) InTx(ctx context.Context, fn func(tx *Tx) error, opts ...TxOption)
 	if err != nil {
 		return err
 	}
-	return run(inner, fn)
+	return run(ctx, inner, fn)
 }
 
 func inTx(
@@ -73,7 +74,7 @@ func inTx(
 		if err != nil {
 			return err
 		}
-		err = run(tx, fn)
+		err = run(ctx, tx, fn)
 		if err == nil || attempt >= o.attempts || !IsSerializationFailure(err) && !IsDeadlock(err) {
 			return err
 		}
@@ -84,15 +85,18 @@ func inTx(
 }
 
 // run calls fn and ends tx.
-func run(tx *Tx, fn func(*Tx) error) error {
-	defer func() { _ = tx.Rollback() }() // after Commit, it does nothing; else there is an error or a panic on its way
-	if err := fn(tx); err != nil {
-		if errBack := tx.Rollback(); errBack != nil && !errors.Is(errBack, sql.ErrTxDone) {
-			return errors.Join(err, fmt.Errorf("pgdbm: InTx: rolling back: %w", errBack))
-		}
-		return err
+func run(ctx context.Context, tx *Tx, fn func(*Tx) error) error {
+	defer tx.Rollback() // after Commit or Rollback it does nothing; else there is a panic on its way
+	err := fn(tx)
+	if err == nil {
+		return tx.Commit()
 	}
-	return tx.Commit()
+	errBack := tx.Rollback()
+	switch {
+	case errBack == nil, ctx.Err() != nil, errors.Is(errBack, sql.ErrTxDone), errors.Is(errBack, sqldriver.ErrBadConn):
+		return err // the server rolls back when the context or the connection has ended
+	}
+	return errors.Join(err, fmt.Errorf("pgdbm: InTx: rolling back: %w", errBack))
 }
 
 // pause waits before the next attempt. Two transactions that met must not meet again, so the time is random.

@@ -29,9 +29,9 @@ func (q *queries) native(ctx context.Context, fn func(native.Conn) error) error 
 		return errNotNative
 	}
 	if q.held != nil {
-		return q.raw(q.held, false, fn)
+		return cancelled(ctx, q.raw(q.held, false, fn))
 	}
-	return q.scope.pool.retry(func() error {
+	err = q.scope.pool.retry(func() error {
 		conn, err := q.scope.pool.db.Conn(q.scope.context(ctx))
 		if err != nil {
 			return err
@@ -39,6 +39,18 @@ func (q *queries) native(ctx context.Context, fn func(native.Conn) error) error 
 		defer conn.Close()
 		return q.raw(conn, true, fn)
 	})
+	return cancelled(ctx, err)
+}
+
+// cancelled returns the error of ctx, as database/sql does, instead of what pgx and database/sql make of a context that
+// has ended: a connection that is broken, a transaction that is over.
+func cancelled(ctx context.Context, err error) error {
+	if errors.Is(err, sqldriver.ErrBadConn) || errors.Is(err, sql.ErrTxDone) {
+		if ctxErr := ctx.Err(); ctxErr != nil {
+			return ctxErr
+		}
+	}
+	return err
 }
 
 // enter returns the kind of the driver, or why no statement can run.
@@ -49,6 +61,9 @@ func (q *queries) enter(ctx context.Context) (kind, error) {
 	if err := q.scope.check(ctx); err != nil {
 		return kindUnknown, err
 	}
+	if err := ctx.Err(); err != nil { // as database/sql does; pgx's would look like a broken connection
+		return kindUnknown, err
+	}
 	return q.scope.pool.driver(ctx)
 }
 
@@ -56,11 +71,27 @@ func (q *queries) enter(ctx context.Context) (kind, error) {
 var errBusy = errors.New("pgdbm: the connection is busy with rows that are still being read; close them, or leave the " +
 	"loop over them, before the next statement of the same transaction or Conn")
 
+// checkBusy returns errBusy if rows of the held connection are open. Pgx would refuse the statement too, but cut those
+// rows off, and its driver would say driver.ErrBadConn, on which database/sql closes a Conn, or waits for its rows.
+func (q *queries) checkBusy() error {
+	if q.held == nil || kind(q.scope.pool.kind.Load()) == kindOther {
+		return nil
+	}
+	err := q.raw(q.held, false, func(native.Conn) error { return nil })
+	if err == errBusy { //nolint:errorlint // it is ours, and never wrapped
+		return err
+	}
+	return nil // database/sql finds out the rest
+}
+
 // raw calls fn with the connection behind conn, while nobody else can use it. Own says that conn is ours alone, so that
 // database/sql may close a broken one.
 func (q *queries) raw(conn *sql.Conn, own bool, fn func(native.Conn) error) error {
+	if q.held != nil && q.copies.Load() {
+		return errBusy // rather than to wait for the end of CopyFrom, in its own rows
+	}
 	var result error
-	err := conn.Raw(func(driverConn any) error {
+	err := rawConn(conn, func(driverConn any) error {
 		var c native.Conn
 		switch dc := driverConn.(type) {
 		case native.Connection:
@@ -86,8 +117,26 @@ func (q *queries) raw(conn *sql.Conn, own bool, fn func(native.Conn) error) erro
 	return result
 }
 
+// rawConn is conn.Raw, which panics if the connection is closed at the same moment, as when a transaction's context is
+// cancelled: database/sql looks at what Close has just set to nil.
+func rawConn(conn *sql.Conn, fn func(driverConn any) error) (err error) {
+	entered := false
+	defer func() {
+		if !entered && recover() != nil {
+			err = sql.ErrConnDone
+		}
+	}()
+	return conn.Raw(func(driverConn any) error {
+		entered = true
+		return fn(driverConn)
+	})
+}
+
 // use calls fn, unless the connection cannot take a statement now.
 func (q *queries) use(c native.Conn, fn func(native.Conn) error) error {
+	if err := q.tx.check(); err != nil { // it may have ended while we waited for the connection
+		return err
+	}
 	pg := c.Pgx().PgConn()
 	switch {
 	case pg.IsBusy():

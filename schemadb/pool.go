@@ -61,17 +61,43 @@ func (p *pool) driver(ctx context.Context) (kind, error) {
 	if k := kind(p.kind.Load()); k != kindUnknown {
 		return k, nil
 	}
-	var probe native.Probe
-	conn, err := p.db.Conn(native.WithProbe(ctx, &probe))
+	k := kindOther
+	err := p.retry(func() error {
+		ours, err := p.probe(ctx)
+		if ours {
+			k = kindPgdbm
+		}
+		return err
+	})
 	if err != nil {
 		return kindUnknown, err
 	}
-	k := kindOther
-	if probe.Seen {
-		k = kindPgdbm
-	}
 	p.kind.Store(uint32(k))
-	return k, conn.Close()
+	return k, nil
+}
+
+// probe asks a connection whether it is one of package driver.
+func (p *pool) probe(ctx context.Context) (bool, error) {
+	var probe native.Probe
+	ctx = native.WithProbe(ctx, &probe)
+	conn, err := p.db.Conn(ctx)
+	if err != nil {
+		return false, err
+	}
+	if !probe.Seen {
+		// Nobody has seen ctx if database/sql opened the connection in the background, for a borrower who had to wait.
+		err = conn.Raw(func(driverConn any) error {
+			if c, ok := driverConn.(sqldriver.SessionResetter); ok {
+				return c.ResetSession(ctx)
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		_ = conn.Close() // database/sql has closed a broken one already
+		return false, err
+	}
+	return probe.Seen, conn.Close()
 }
 
 // retry calls use until it does not fail on a connection that was broken before anything was sent. There may be as many

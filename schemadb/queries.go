@@ -3,6 +3,7 @@ package schemadb
 import (
 	"context"
 	"database/sql"
+	"sync/atomic"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/jmoiron/sqlx/reflectx"
@@ -23,11 +24,12 @@ type runner interface {
 type queries struct {
 	scope  scope
 	runner runner
-	held   *sql.Conn // the connection of a Tx or a Conn
-	tx     *txState  // of a Tx
+	held   *sql.Conn    // the connection of a Tx or a Conn
+	copies *atomic.Bool // CopyFrom calls the caller's code while it uses held
+	tx     *txState     // of a Tx
 	mapper *reflectx.Mapper
 	unsafe bool
-	value  bool // rows are read as one value
+	value  bool // rows may be one value
 }
 
 // Querier is what *[DB], *[Tx] and *[Conn] have in common, for code that runs in a transaction or outside of one. The
@@ -57,7 +59,22 @@ func (q *queries) statement(ctx context.Context, query string) (context.Context,
 	if err := q.tx.check(); err != nil {
 		return nil, "", err
 	}
+	if err := q.ready(ctx); err != nil {
+		return nil, "", err
+	}
 	return q.scope.statement(ctx, query)
+}
+
+// ready returns why a held connection cannot take a statement now. Database/sql asks about ctx itself, except on a
+// *sql.Conn, which it closes then, because pgx makes a broken connection of it.
+func (q *queries) ready(ctx context.Context) error {
+	if q.held == nil {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return q.checkBusy()
 }
 
 // Schema returns the name of the schema that the facade is bound to, or "" if it follows the context.
@@ -99,7 +116,7 @@ func (q *queries) QueryRowContext(ctx context.Context, query string, args ...any
 	if err != nil {
 		return failedRow(err)
 	}
-	return q.runner.QueryRowContext(ctx, text, args...)
+	return explainRow(q, q.runner.QueryRowContext(ctx, text, args...), args, failedRow)
 }
 
 // QueryxContext is QueryContext with rows that scan into structs and maps. They must be closed.
@@ -118,7 +135,7 @@ func (q *queries) QueryRowxContext(ctx context.Context, query string, args ...an
 	if err != nil {
 		return failedRowx(err)
 	}
-	return q.runner.QueryRowxContext(ctx, text, args...)
+	return explainRow(q, q.runner.QueryRowxContext(ctx, text, args...), args, failedRowx)
 }
 
 // MustExecContext is ExecContext that panics on an error, as in sqlx. It is for tests and programs' beginnings.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pgdbm/pgdbm/driver"
 	"github.com/pgdbm/pgdbm/internal/native"
 )
 
@@ -46,6 +47,9 @@ func (db *DB) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
 // BeginTx is [DB.BeginTx] on this connection.
 func (c *Conn) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error) {
 	if err := c.scope.rawTx(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
 	return c.held.BeginTx(c.scope.pinned(ctx), opts)
@@ -96,17 +100,13 @@ func (q *queries) PrepareContext(ctx context.Context, query string) (*sql.Stmt, 
 // fixed returns query as a text that stays in its schema, wherever database/sql prepares it again.
 func (q *queries) fixed(ctx context.Context, query string) (string, error) {
 	var text string
-	var refused error
-	err := q.native(ctx, func(c native.Conn) error {
-		text, refused = c.Fixed(ctx, query)
-		return nil
+	err := q.native(ctx, func(c native.Conn) (err error) {
+		text, err = c.Fixed(ctx, query)
+		return err
 	})
-	if errors.Is(err, errNotNative) {
-		err, refused = nil, err
-	}
-	if refused != nil {
+	if errors.Is(err, errNotNative) || errors.Is(err, driver.ErrSchemaRequired) {
 		return "", &RefusedError{Method: "PrepareContext", Instead: "PreparexContext",
-			Reason: "the *sql.Stmt cannot be kept in the facade's schema", Err: refused}
+			Reason: "the *sql.Stmt cannot be kept in the facade's schema", Err: err}
 	}
 	return text, err
 }

@@ -22,6 +22,15 @@ func failedRowx(err error) *sqlx.Row {
 	return db.QueryRowx("")
 }
 
+// explainRow returns row, or one that fails with a clearer error.
+func explainRow[R interface{ Err() error }](q *queries, row R, args []any, failed func(error) R) R {
+	err := row.Err()
+	if better := q.explain(err, args); better != err { //nolint:errorlint // it is the same, or another
+		return failed(better)
+	}
+	return row
+}
+
 // failure is a connector that does not connect.
 type failure struct{ err error }
 

@@ -2,6 +2,7 @@ package schemadb
 
 import (
 	"context"
+	"errors"
 
 	"github.com/pgdbm/pgdbm/internal/schemactx"
 )
@@ -30,8 +31,22 @@ func (s scope) binding(ctx context.Context) *schemactx.Binding {
 	return schemactx.Choose(schemactx.Of(ctx), s.tx)
 }
 
+// errMistaken is what package driver makes of a statement that was meant for another driver.
+var errMistaken = errors.New("pgdbm: something wraps the driver pgdbm and hides its ResetSession, so schemadb has taken it " +
+	"for another driver; use schemadb on a pool without the wrapper")
+
+// foreign is in the context of statements for other drivers, which do not look. If the driver is ours after all, it
+// refuses them, because it might know a schema, the DSN's, that they were not expanded for.
+var foreign = &schemactx.Binding{Err: errMistaken}
+
 // context returns a context that makes the driver agree.
 func (s scope) context(ctx context.Context) context.Context {
+	switch kind(s.pool.kind.Load()) {
+	case kindPgx: // it does not look
+		return ctx
+	case kindOther:
+		return schemactx.With(ctx, foreign)
+	}
 	if b := s.binding(ctx); b != nil && b != schemactx.Of(ctx) {
 		return schemactx.With(ctx, b)
 	}
@@ -58,11 +73,10 @@ func (s scope) statement(ctx context.Context, query string) (context.Context, st
 	if err != nil {
 		return nil, "", err
 	}
-	if k == kindPgdbm {
-		return s.context(ctx), query, nil
+	if k != kindPgdbm {
+		query, err = s.expand(ctx, query)
 	}
-	query, err = s.expand(ctx, query)
-	return ctx, query, err
+	return s.context(ctx), query, err
 }
 
 // expand expands query for the schema that is known without asking the driver.

@@ -35,6 +35,10 @@ func (q *queries) PreparexContext(ctx context.Context, query string) (*Stmt, err
 	if err != nil {
 		return nil, err
 	}
+	x.Mapper = q.mapper // sqlx forgets it on a Conn, and Unsafe too
+	if q.unsafe {
+		x = x.Unsafe()
+	}
 	return &Stmt{q: q, query: query, text: text, x: x, closed: new(atomic.Bool)}, nil
 }
 
@@ -52,7 +56,10 @@ func (s *Stmt) Unsafe() *Stmt {
 	view := *s
 	q := *s.q
 	q.unsafe = true
-	view.q, view.x = &q, s.x.Unsafe()
+	view.q = &q
+	if s.x != nil {
+		view.x = s.x.Unsafe()
+	}
 	return &view
 }
 
@@ -66,19 +73,24 @@ func (tx *Tx) StmtxContext(ctx context.Context, stmt any) *Stmt {
 	inTx := &Stmt{q: &tx.queries, raw: true, closed: new(atomic.Bool)}
 	switch v := stmt.(type) {
 	case *Stmt:
-		if !v.raw {
+		if v != nil && !v.raw {
 			return tx.own(ctx, v)
 		}
-		inner, inTx.closed = v.x.Stmt, v.closed
+		if v != nil && v.x != nil {
+			inner, inTx.closed = v.x.Stmt, v.closed
+		}
 	case *sqlx.Stmt:
-		inner = v.Stmt
+		if v != nil {
+			inner = v.Stmt
+		}
 	case *sql.Stmt:
 		inner = v
-	default:
+	}
+	if inner == nil {
 		inTx.err = fmt.Errorf("pgdbm: Stmtx: %T is no statement; pass a *schemadb.Stmt, *sqlx.Stmt or *sql.Stmt", stmt)
 		return inTx
 	}
-	inTx.x = tx.stmtx(ctx, inner)
+	inTx.x = tx.stmtx(tx.scope.context(ctx), inner)
 	return inTx
 }
 
@@ -154,7 +166,7 @@ func (s *Stmt) QueryRowContext(ctx context.Context, args ...any) *sql.Row {
 	case !prepared:
 		return s.q.QueryRowContext(ctx, s.query, args...)
 	}
-	return s.x.QueryRowContext(run, args...)
+	return explainRow(s.q, s.x.QueryRowContext(run, args...), args, failedRow)
 }
 
 // QueryxContext executes the statement. The rows must be closed. See [DB.QueryxContext].
@@ -179,7 +191,7 @@ func (s *Stmt) QueryRowxContext(ctx context.Context, args ...any) *sqlx.Row {
 	case !prepared:
 		return s.q.QueryRowxContext(ctx, s.query, args...)
 	}
-	return s.x.QueryRowxContext(run, args...)
+	return explainRow(s.q, s.x.QueryRowxContext(run, args...), args, failedRowx)
 }
 
 // MustExecContext is ExecContext that panics on an error, as in sqlx.
@@ -197,7 +209,11 @@ func (s *Stmt) GetContext(ctx context.Context, dest any, args ...any) error {
 		return err
 	}
 	if s.raw {
-		return explain(s.x.GetContext(s.q.scope.context(ctx), dest, args...), args)
+		run, _, err := s.enter(ctx)
+		if err != nil {
+			return err
+		}
+		return explain(s.x.GetContext(run, dest, args...), args)
 	}
 	return s.q.get(ctx, dest, s.query, args)
 }
@@ -208,7 +224,11 @@ func (s *Stmt) SelectContext(ctx context.Context, dest any, args ...any) error {
 		return err
 	}
 	if s.raw {
-		return explain(s.x.SelectContext(s.q.scope.context(ctx), dest, args...), args)
+		run, _, err := s.enter(ctx)
+		if err != nil {
+			return err
+		}
+		return explain(s.x.SelectContext(run, dest, args...), args)
 	}
 	return s.q.selectAll(ctx, dest, s.query, args)
 }

@@ -1,7 +1,6 @@
 package schemadb
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -41,7 +40,7 @@ func (q *queries) open(ctx context.Context, dst any, query string, args []any) (
 	}
 	s := &stream{q: q}
 	if k != kindOther {
-		err = s.openNative(q.scope.context(ctx), dst, query, args)
+		err = cancelled(ctx, s.openNative(q.scope.context(ctx), dst, query, args))
 	}
 	if k == kindOther || err == errNotNative { //nolint:errorlint // it is ours, and never wrapped
 		err = s.openSQL(ctx, dst, query, args)
@@ -136,7 +135,7 @@ func (s *stream) nextSQL() bool {
 
 // locked calls fn while nobody else uses the connection.
 func (s *stream) locked(fn func() error) error {
-	err := s.conn.Raw(func(any) error { return fn() })
+	err := rawConn(s.conn, func(any) error { return fn() })
 	if errors.Is(err, sql.ErrConnDone) && s.q.tx != nil {
 		return sql.ErrTxDone
 	}
@@ -144,14 +143,17 @@ func (s *stream) locked(fn func() error) error {
 }
 
 // close ends the query and returns its error. It may be called more than once.
-func (s *stream) close() error { return s.abort(nil) }
+func (s *stream) close() error { return s.end(nil) }
 
-// abort is close before the last row, because of cause.
-func (s *stream) abort(cause error) error {
+// end is close for a reason why there are no more rows, or nil.
+func (s *stream) end(reason error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return s.err
+	}
+	if s.err == nil {
+		s.err = reason
 	}
 	s.closed = true
 	s.q.tx.setStream(nil)
@@ -164,7 +166,12 @@ func (s *stream) abort(cause error) error {
 			return s.rows.Err()
 		})
 	}
-	s.err = cmp.Or(s.err, err, cause)
+	if err != nil && s.q.tx.check() != nil { // the rows were cut off with the transaction
+		err = s.q.tx.check()
+	}
+	if s.err == nil {
+		s.err = err
+	}
 	if s.own {
 		_ = s.conn.Close() // it fails only if it is closed already
 	}
@@ -188,6 +195,6 @@ func (s *txState) closeStream() {
 	rows := s.stream
 	s.mu.Unlock()
 	if rows != nil {
-		_ = rows.abort(sql.ErrTxDone) // the loop gets the error
+		_ = rows.end(sql.ErrTxDone) // for the loop, which has not seen all rows
 	}
 }

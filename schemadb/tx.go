@@ -3,6 +3,7 @@ package schemadb
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -21,8 +22,9 @@ type Tx struct {
 
 // txState is what the views of a transaction share.
 type txState struct {
-	x         *sqlx.Tx // ignores columns without a field
-	outer     *txState // of a savepoint
+	ctx       context.Context // of BeginTxx, in the root
+	x         *sqlx.Tx        // ignores columns without a field
+	outer     *txState        // of a savepoint
 	savepoint string
 	depth     int
 	done      atomic.Bool
@@ -75,7 +77,7 @@ func newTx(ctx context.Context, conn *Conn, x *sqlx.Tx) *Tx {
 	if !tx.unsafe {
 		tx.runner = &sqlx.Tx{Tx: x.Tx, Mapper: x.Mapper}
 	}
-	tx.tx = &txState{x: x.Unsafe(), release: func() {}}
+	tx.tx = &txState{ctx: ctx, x: x.Unsafe(), release: func() {}}
 	tx.scope.tx = schemactx.Of(ctx)
 	return tx
 }
@@ -98,6 +100,9 @@ func (s *txState) check() error {
 		if s.done.Load() {
 			return sql.ErrTxDone
 		}
+		if s.outer == nil && s.ctx.Err() != nil { // database/sql rolls back
+			return fmt.Errorf("%w: %w", sql.ErrTxDone, s.ctx.Err())
+		}
 	}
 	return nil
 }
@@ -112,11 +117,27 @@ func (s *txState) root() *txState {
 
 // Commit commits the transaction, or releases its savepoint. Rows that are still being read are closed. An error means
 // that nothing is committed, unless the connection broke while the server answered.
-func (tx *Tx) Commit() error { return tx.tx.end(true) }
+func (tx *Tx) Commit() error { return tx.end(true) }
 
 // Rollback rolls the transaction back, or back to its savepoint. After Commit it returns sql.ErrTxDone and does
 // nothing, so it can be deferred.
-func (tx *Tx) Rollback() error { return tx.tx.end(false) }
+func (tx *Tx) Rollback() error { return tx.end(false) }
+
+func (tx *Tx) end(commit bool) error {
+	if tx.copies.Load() {
+		return errBusy
+	}
+	var busy error
+	if tx.tx.outer != nil && tx.tx.check() == nil {
+		tx.tx.closeStream()
+		busy = tx.checkBusy()
+	}
+	err := tx.tx.end(commit)
+	if err != nil && busy != nil { // else pgx's driver says driver.ErrBadConn
+		return busy
+	}
+	return err
+}
 
 func (s *txState) end(commit bool) error {
 	if err := s.outer.check(); err != nil {
@@ -141,6 +162,12 @@ func (tx *Tx) savepointAt(ctx context.Context) (*Tx, error) {
 	if err := tx.tx.check(); err != nil {
 		return nil, err
 	}
+	if err := tx.scope.check(ctx); err != nil {
+		return nil, err
+	}
+	if err := tx.ready(ctx); err != nil {
+		return nil, err
+	}
 	s := &txState{x: tx.tx.x, outer: tx.tx, depth: tx.tx.depth + 1}
 	s.savepoint = fmt.Sprintf("pgdbm_%d", s.depth)
 	if _, err := s.x.ExecContext(tx.scope.context(ctx), "SAVEPOINT "+s.savepoint); err != nil {
@@ -152,14 +179,22 @@ func (tx *Tx) savepointAt(ctx context.Context) (*Tx, error) {
 }
 
 // endSavepoint runs without the caller's context: if that was cancelled, the part of the transaction still has to end.
-func (s *txState) endSavepoint(commit bool) error {
+//
+// What cannot be released is rolled back, because the caller gets an error. If that fails too, because rows are open or the
+// connection is broken, so is the whole transaction: it must not commit this part.
+func (s *txState) endSavepoint(commit bool) (err error) {
 	ctx := context.Background()
-	if !commit {
-		if _, err := s.x.ExecContext(ctx, "ROLLBACK TO SAVEPOINT "+s.savepoint); err != nil {
-			return err
+	if commit {
+		if _, err = s.x.ExecContext(ctx, "RELEASE SAVEPOINT "+s.savepoint); err == nil {
+			return nil
 		}
 	}
-	_, err := s.x.ExecContext(ctx, "RELEASE SAVEPOINT "+s.savepoint)
+	for _, query := range []string{"ROLLBACK TO SAVEPOINT ", "RELEASE SAVEPOINT "} {
+		if _, errBack := s.x.ExecContext(ctx, query+s.savepoint); errBack != nil {
+			_ = s.root().end(false) // it is over in any case
+			return errors.Join(err, errBack)
+		}
+	}
 	return err
 }
 
