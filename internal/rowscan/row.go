@@ -16,12 +16,24 @@ type Options struct {
 	Mapper *reflectx.Mapper
 	// Unsafe ignores columns without a field, and lets the last of several columns for one field win.
 	Unsafe bool
-	// Value fills any destination as one value, from the only column: a struct from jsonb, for instance.
+	// Value prefers to fill the destination as one value: a struct that has no field for the only column, and a map if
+	// the only column is json or jsonb.
 	Value bool
 }
 
-// isValue says whether a row of n columns fills a t as one value.
-func (o Options) isValue(t reflect.Type, n int) bool { return o.Value || isValue(t, o.Mapper, n) }
+// isValue says whether a row with these fields fills a t as one value.
+func (o Options) isValue(t reflect.Type, fields []pgconn.FieldDescription) bool {
+	if o.Value && len(fields) == 1 {
+		switch t.Kind() {
+		case reflect.Struct:
+			return isValue(t, o.Mapper, 1) || o.Mapper.TypeMap(t).Names[fields[0].Name] == nil
+		case reflect.Map:
+			oid := fields[0].DataTypeOID
+			return isValue(t, o.Mapper, 1) || oid == pgtype.JSONOID || oid == pgtype.JSONBOID
+		}
+	}
+	return isValue(t, o.Mapper, len(fields))
+}
 
 // defaultMapper is a memo: it remembers what it finds out about types.
 var defaultMapper = reflectx.NewMapperFunc("db", strings.ToLower)
@@ -63,12 +75,12 @@ func New(dst any, opts Options, m *pgtype.Map, fields []pgconn.FieldDescription)
 	}
 	v := p.Elem()
 	r := &Row{m: m, fields: fields, dst: v.Type(), blocks: []reflect.Value{v}}
-	if t := v.Type(); t.Kind() == reflect.Pointer && !opts.isValue(t.Elem(), len(fields)) {
+	if t := v.Type(); t.Kind() == reflect.Pointer && !opts.isValue(t.Elem(), fields) {
 		v = r.block(v)
 	}
 	var err error
 	switch t := v.Type(); {
-	case opts.isValue(t, len(fields)):
+	case opts.isValue(t, fields):
 		err = r.value(v)
 	case t.Kind() == reflect.Map:
 		err = r.mapping(v, opts)

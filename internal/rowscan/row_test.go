@@ -399,3 +399,40 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("%v allocations for %+v", n, u)
 	}
 }
+
+// TestValueOption reads one column as one value where a struct or map could be meant.
+func TestValueOption(t *testing.T) {
+	t.Parallel()
+	type inner struct{ Name string }
+	type outer struct{ Doc inner }
+	conn, _ := database(t)
+	read := func(query string, dst any) error {
+		rows, err := conn.Query(t.Context(), query, rowscan.ResultFormats())
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		rows.Next()
+		row, err := rowscan.New(dst, rowscan.Options{Value: true}, conn.TypeMap(), rows.FieldDescriptions())
+		if err != nil {
+			return err
+		}
+		return row.Scan(rows.RawValues())
+	}
+	var in inner
+	if err := read(`SELECT '{"name": "n"}'::jsonb AS doc`, &in); err != nil || in.Name != "n" {
+		t.Errorf("a struct without the field: %+v, %v", in, err)
+	}
+	var out outer
+	if err := read(`SELECT '{"name": "n"}'::jsonb AS doc`, &out); err != nil || out.Doc.Name != "n" {
+		t.Errorf("a struct with the field: %+v, %v", out, err)
+	}
+	var doc map[string]any
+	if err := read(`SELECT '{"name": "n"}'::jsonb AS doc`, &doc); err != nil || doc["name"] != "n" {
+		t.Errorf("a map of jsonb: %v, %v", doc, err)
+	}
+	var row map[string]any
+	if err := read(`SELECT 'n' AS name`, &row); err != nil || row["name"] != "n" {
+		t.Errorf("a map of a row: %v, %v", row, err)
+	}
+}
