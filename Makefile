@@ -2,7 +2,9 @@
 
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v gcc clang cc),-race)
-LINT := go tool -modfile=.ci/golangci-lint.mod golangci-lint
+LINT := go tool -modfile=$(CURDIR)/.ci/golangci-lint.mod golangci-lint
+# Tests with libraries that are too heavy for the go.mod that users get have one of their own.
+PEERS := internal/peertests
 
 .PHONY: demo test lint bench fuzz
 
@@ -11,11 +13,13 @@ demo: ## the main job, to look at
 
 test: ## all tests
 	go test $(RACE) ./...
+	cd $(PEERS) && go test $(RACE) ./...
 
 lint: ## what CI checks besides the tests; builds the linter the first time, which takes a minute or two
 	go mod tidy -diff
 	go vet ./...
 	$(LINT) run
+	cd $(PEERS) && go mod tidy -diff && go vet ./... && $(LINT) run
 
 bench: ## every figure of the documentation, on this machine
 	go test -run '^$$' -bench . -benchmem -count 3 ./internal/sqllex ./internal/template ./internal/named
