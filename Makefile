@@ -23,7 +23,7 @@ lint: ## what CI checks besides the tests; builds the linter the first time, whi
 
 bench: ## every figure of the documentation, on this machine
 	go test -run '^$$' -bench . -benchmem -count 3 ./internal/sqllex ./internal/template ./internal/named
-	go test -run '^$$' -bench . -benchtime 3s -count 3 ./driver
+	go test -run '^$$' -bench . -benchtime 3s -count 3 ./driver ./schemadb
 
 FUZZTIME ?= 10m
 fuzz: ## each fuzz target, one after the other

@@ -170,8 +170,9 @@ func sendRows(ctx context.Context, conn *pgx.Conn, sql string, rows [][]any) (in
 		if err != nil {
 			_ = results.Close() // it has the same error
 			if i == 0 {
-				i, _ = findUnsent(ctx, conn, sql, rows)
-				row = rows[i]
+				if at, unsent := findUnsent(ctx, conn, sql, rows); unsent != nil {
+					i, row, err = at, rows[at], unsent // which explain can keep from showing the value
+				}
 			}
 			return 0, &RowError{Row: i, Err: explain(err, row)}
 		}

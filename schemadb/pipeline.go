@@ -43,7 +43,7 @@ func (b *batch) pipeline(ctx context.Context, conn *pgx.Conn, sql string) (int64
 	if !again {
 		sd, err := conn.Prepare(ctx, "", sql)
 		if err != nil {
-			return 0, &RowError{Row: 0, Err: err}
+			return 0, err
 		}
 		b.sd = sd
 	}

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"net"
 	"reflect"
+	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -33,6 +34,10 @@ func (c column) fill(dst reflect.Value) fill {
 
 // standard plans for a destination that database/sql knows, following so many pointers. It returns nil for others.
 func (c column) standard(dst reflect.Value, pointers int) fill {
+	target := exact(dst.Addr().Interface())
+	if target != nil {
+		return c.basic(target)
+	}
 	t := dst.Addr().Type()
 	switch {
 	case t.Implements(scannerType):
@@ -42,13 +47,17 @@ func (c column) standard(dst reflect.Value, pointers int) fill {
 	case dst.Kind() == reflect.Interface:
 		return c.iface(dst)
 	}
-	target := basic(dst)
-	if target == nil {
+	if target = basic(dst); target == nil {
 		return nil
 	}
 	if c.isTextInBytes(dst) {
 		return c.definedBytes(dst.Addr().Interface())
 	}
+	return c.basic(target)
+}
+
+// basic plans for a pointer to a basic type.
+func (c column) basic(target any) fill {
 	if f := c.short(target); f != nil {
 		return f
 	}
@@ -198,7 +207,7 @@ func newCopy(t reflect.Type, v reflect.Value) reflect.Value {
 // native plans with the type map alone.
 func (c column) native(target any) fill {
 	plan := c.m.PlanScan(c.fd.DataTypeOID, c.fd.Format, target)
-	if reflect.TypeOf(plan) == reflect.TypeOf(c.m.PlanScan(0, 0, nil)) { // which always fails, and slowly for NULL
+	if reflect.TypeOf(plan) == noPlan() { // which always fails, and slowly for NULL
 		return noWay(isNullable(reflect.TypeOf(target).Elem().Kind()))
 	}
 	return func(src []byte) error {
@@ -209,6 +218,9 @@ func (c column) native(target any) fill {
 		return err
 	}
 }
+
+// noPlan is the type of pgx's plan for what has none.
+var noPlan = sync.OnceValue(func() reflect.Type { return reflect.TypeOf(pgtype.NewMap().PlanScan(0, 0, nil)) })
 
 // isNullable says whether the zero value is nil.
 func isNullable(kind reflect.Kind) bool {
