@@ -143,7 +143,7 @@ func newTLSServer(t testing.TB) *tlsServer {
 		}
 	}
 	t.Cleanup(func() { m.run("%s/pg_ctl stop -m immediate -D %s/data >>%[2]s.log 2>&1", bin, m.dir) })
-	plainExec(t, fmt.Sprintf("host=127.0.0.1 port=%d user=postgres dbname=postgres sslmode=require", s.port),
+	admin(t, fmt.Sprintf("host=127.0.0.1 port=%d user=postgres dbname=postgres sslmode=require", s.port),
 		"CREATE ROLE withcert LOGIN", "CREATE ROLE withpassword LOGIN PASSWORD 'p&schema=ö '' \"'")
 	return s
 }

@@ -18,11 +18,13 @@
 //
 // The pool can be of any driver for PostgreSQL:
 //
-//	driver                 templates    rows read       *sql.Tx, *sql.Stmt   ExecMany, CopyFrom
-//	pgdbm                  the driver   through pgx     stay in the schema   pipelined, COPY
-//	pgx/v5/stdlib          the facade   through pgx     *RefusedError        pipelined, COPY
-//	one of them, wrapped   the facade   database/sql    as far as they go    row by row, an error
-//	others, go-sqlmock     the facade   database/sql    *RefusedError        row by row, an error
+//	driver          templates     rows are read   a *sql.Tx   a *sql.Stmt       ExecMany     CopyFrom
+//	pgdbm           by the driver  through pgx    stays       stays             pipelined    COPY
+//	pgx/v5/stdlib   by the view    through pgx    is refused  stays, if bound   pipelined    COPY
+//	pgdbm, wrapped  by the driver  database/sql   stays       is refused        row by row   is refused
+//	others          by the view    database/sql   is refused  stays, if bound   row by row   is refused
+//
+// Wrapped is a driver behind a tracer such as otelsql, which hides pgx; go-sqlmock is one of the others.
 //
 // # The schema of a statement
 //
@@ -88,7 +90,7 @@
 //   - On a Tx or Conn, rows that are still being read keep the connection busy: another statement is an error that says so.
 //   - In schema_mode=search_path, which a DSN with a schema selects, the driver refuses every schema but the DSN's. For many
 //     schemas on one pool leave it out of the DSN, or set schema_mode=template.
-//   - [DB.Expand] and drivers other than pgdbm's know both forms of templates, whatever the DSN's key templates says.
+//   - [DB.Expand], and views of other drivers, know both forms of templates, whatever the DSN's key templates says.
 //   - The Must methods panic, as in sqlx.
 //
 // A DB, and all functions of this package, are safe for concurrent use.

@@ -443,3 +443,31 @@ func TestEachKilled(t *testing.T) {
 		})
 	}
 }
+
+// A Conn that is closed while rows of it are read goes back busy. That must not hit the next borrower.
+func TestEachOnConnClosedInLoop(t *testing.T) {
+	t.Parallel()
+	onDrivers(t, func(t *testing.T, pool *sql.DB) {
+		pool.SetMaxOpenConns(1)
+		db := tenants(t, pool, "a")[0]
+		conn := connx(t, db)
+		rows := 0
+		for _, err := range schemadb.Each[int](t.Context(), conn, "SELECT generate_series(1, 100000)") {
+			if rows++; rows > 1 {
+				if !errors.Is(err, sql.ErrConnDone) {
+					t.Errorf("the loop goes on with %v", err)
+				}
+				continue
+			}
+			if err := conn.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if rows != 2 {
+			t.Errorf("the loop had %d elements, want a row and an error", rows)
+		}
+		if got := value[string](t, db, ownerQuery); got != "a" {
+			t.Errorf("the next borrower read %q", got)
+		}
+	})
+}

@@ -102,7 +102,7 @@ func (q *queries) raw(conn *sql.Conn, own bool, fn func(native.Conn) error) erro
 			result = errNotNative
 			return nil
 		}
-		result = q.use(c, fn)
+		result = q.use(c, own, fn)
 		if own && errors.Is(result, sqldriver.ErrBadConn) {
 			return result
 		}
@@ -133,12 +133,14 @@ func rawConn(conn *sql.Conn, fn func(driverConn any) error) (err error) {
 }
 
 // use calls fn, unless the connection cannot take a statement now.
-func (q *queries) use(c native.Conn, fn func(native.Conn) error) error {
+func (q *queries) use(c native.Conn, own bool, fn func(native.Conn) error) error {
 	if err := q.tx.check(); err != nil { // it may have ended while we waited for the connection
 		return err
 	}
 	pg := c.Pgx().PgConn()
 	switch {
+	case pg.IsBusy() && own: // somebody has given it back with open rows
+		return sqldriver.ErrBadConn
 	case pg.IsBusy():
 		return errBusy
 	case q.tx != nil && !pg.IsClosed() && pg.TxStatus() == 'I':

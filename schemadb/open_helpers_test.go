@@ -90,22 +90,6 @@ func queryText(t testing.TB, db interface {
 	return value
 }
 
-// plainExec executes statements through plain pgx.
-func plainExec(t testing.TB, dsn string, statements ...string) {
-	t.Helper()
-	ctx := context.WithoutCancel(t.Context())
-	conn, err := pgx.Connect(ctx, dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(ctx)
-	for _, statement := range statements {
-		if _, err := conn.Exec(ctx, statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
-	}
-}
-
 // pgxConfig is what pgx makes of a DSN.
 func pgxConfig(t testing.TB, dsn string) *pgx.ConnConfig {
 	t.Helper()

@@ -51,8 +51,8 @@ func TestOpenSaysWhenMinConnsDoNotFit(t *testing.T) {
 	t.Parallel()
 	dsn := server.Database(t)
 	role := "limited_" + pgxConfig(t, dsn).Database
-	plainExec(t, dsn, "CREATE ROLE "+role+" LOGIN CONNECTION LIMIT 2")
-	t.Cleanup(func() { plainExec(t, dsn, "DROP ROLE "+role) })
+	admin(t, dsn, "CREATE ROLE "+role+" LOGIN CONNECTION LIMIT 2")
+	t.Cleanup(func() { admin(t, dsn, "DROP ROLE "+role) })
 	config := pgxConfig(t, dsn)
 	c := schemadb.Config{Host: config.Host, Port: int(config.Port), Database: config.Database, User: role, MinConns: 5,
 		RetryAttempts: 2, Logger: slog.New(slog.DiscardHandler)}

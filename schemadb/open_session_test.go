@@ -17,7 +17,7 @@ import (
 func TestInitCommands(t *testing.T) {
 	t.Parallel()
 	dsn := server.Database(t)
-	plainExec(t, dsn, `CREATE SCHEMA "App"`)
+	admin(t, dsn, `CREATE SCHEMA "App"`)
 	pool := mustOpenPool(t, schemadb.Config{DSN: dsn, Schema: "App", MinConns: 2, InitCommands: []string{
 		"SET work_mem = '5MB'; SET app.step = '1'",
 		"SET app.step = '2'",
@@ -78,7 +78,7 @@ func TestFailedSessionIsClosed(t *testing.T) {
 func TestPrepare(t *testing.T) {
 	t.Parallel()
 	dsn := server.Database(t)
-	plainExec(t, dsn, "CREATE SCHEMA app", "CREATE TABLE app.t (id int)", "INSERT INTO app.t VALUES (7)")
+	admin(t, dsn, "CREATE SCHEMA app", "CREATE TABLE app.t (id int)", "INSERT INTO app.t VALUES (7)")
 	const query = "SELECT id::text FROM {{tables.t}} WHERE id = $1"
 	const prepared = "SELECT string_agg(name, ',') FROM pg_prepared_statements WHERE statement LIKE 'SELECT id::text%'"
 	for _, c := range []schemadb.Config{{DSN: dsn, Schema: "app"}, {DSN: dsn + "&schema=app"},
@@ -104,7 +104,7 @@ func TestPrepare(t *testing.T) {
 func TestPrepareLeavesOutWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	dsn := server.Database(t)
-	plainExec(t, dsn, "CREATE SCHEMA app")
+	admin(t, dsn, "CREATE SCHEMA app")
 	for _, statement := range []string{"SELECT id FROM {{tables.t}}", "SELECT id FROM other.t", "CREATE TABLE other.t ()",
 		"SELECT app.f()", "SELECT $1::app.color", "SELECT f(1)"} {
 		pool := mustOpenPool(t, schemadb.Config{DSN: dsn, Schema: "app", Prepare: []string{statement, "SELECT 'kept'"}})
@@ -189,8 +189,8 @@ func TestOpenFromFields(t *testing.T) {
 	config := pgxConfig(t, dsn)
 	name := `Größe-"7" &a=b%41?#/'\+` + config.Database[len("pgdbm_test_"):]
 	quoted := `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
-	plainExec(t, dsn, "CREATE DATABASE "+quoted)
-	t.Cleanup(func() { plainExec(t, dsn, "DROP DATABASE "+quoted+" WITH (FORCE)") })
+	admin(t, dsn, "CREATE DATABASE "+quoted)
+	t.Cleanup(func() { admin(t, dsn, "DROP DATABASE "+quoted+" WITH (FORCE)") })
 	c := schemadb.Config{Host: config.Host, Port: int(config.Port), Database: name, User: config.User,
 		Password: `any &schema=x 'thing' \`}
 	if got := queryText(t, mustOpenPool(t, c), "SELECT current_database()::text"); got != name {
@@ -207,7 +207,7 @@ func TestOpenFromFields(t *testing.T) {
 func TestSchemaDoesNotReachTheSession(t *testing.T) {
 	t.Parallel()
 	dsn := server.Database(t)
-	plainExec(t, dsn, "CREATE SCHEMA app")
+	admin(t, dsn, "CREATE SCHEMA app")
 	pool := mustOpenPool(t, schemadb.Config{DSN: dsn, Schema: "app"})
 	if got := queryText(t, pool, "SHOW search_path"); got != `"$user", public` {
 		t.Errorf("search_path is %s", got)

@@ -74,7 +74,7 @@ func (tx *Tx) StmtxContext(ctx context.Context, stmt any) *Stmt {
 	switch v := stmt.(type) {
 	case *Stmt:
 		if v != nil && !v.raw {
-			return tx.own(ctx, v)
+			return tx.rebound(ctx, v)
 		}
 		if v != nil && v.x != nil {
 			inner, inTx.closed = v.x.Stmt, v.closed
@@ -94,8 +94,8 @@ func (tx *Tx) StmtxContext(ctx context.Context, stmt any) *Stmt {
 	return inTx
 }
 
-// own returns a statement of ours for use in the transaction.
-func (tx *Tx) own(ctx context.Context, stmt *Stmt) *Stmt {
+// rebound returns a statement of ours for use in the transaction, in its schema.
+func (tx *Tx) rebound(ctx context.Context, stmt *Stmt) *Stmt {
 	inTx := &Stmt{q: &tx.queries, query: stmt.query, err: stmt.err, closed: stmt.closed}
 	ctx, text, err := tx.statement(ctx, stmt.query)
 	if err == nil && text == stmt.text && stmt.x != nil {
