@@ -11,10 +11,11 @@ import (
 const (
 	plainSchema = "myapp"
 	weirdSchema = `Größe-"7"`
+	bareMyapp   = "@myapp@" // in an expansion, plainSchema without quotes
 )
 
 // expansion says what text becomes in schema myapp and in no schema. In both it is left alone if myapp is "", and it
-// does not depend on the schema if none is "".
+// does not depend on the schema if none is "". In the former, bareMyapp stands for the name without quotes.
 type expansion struct{ text, myapp, none string }
 
 func (e expansion) in(schema string) string {
@@ -26,7 +27,7 @@ func (e expansion) in(schema string) string {
 	case schema == "":
 		return e.myapp
 	}
-	return strings.ReplaceAll(e.myapp, `"myapp"`, template.QuoteIdent(schema))
+	return strings.NewReplacer(`"myapp"`, template.QuoteIdent(schema), bareMyapp, schema).Replace(e.myapp)
 }
 
 func expand(t *testing.T, text, schema string, syntax template.Syntax) string {

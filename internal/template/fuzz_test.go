@@ -16,22 +16,28 @@ var fuzzSchemas = []string{"", plainSchema, weirdSchema, "o'brien", "$$", "a$x$b
 func FuzzExpand(f *testing.F) {
 	for _, table := range [][]expansion{forms, shapes, tails, bareNames, joins, regCasts, bodies} {
 		for i, tt := range table {
-			f.Add(tt.text, uint8(i), i%5 == 0)
+			f.Add(tt.text, uint8(i), i%5 == 0, i%2 == 0)
 		}
 	}
+	for i, tt := range append(migrationLiterals, migrationDollars...) {
+		f.Add(tt.text, uint8(i), i%5 == 0, true)
+	}
 	for _, text := range data {
-		f.Add("SELECT {{tables.t}}, "+text, uint8(2), false)
+		f.Add("SELECT {{tables.t}}, "+text, uint8(2), false, false)
 	}
 	for _, text := range append(leaves, leavesNot...) {
-		f.Add(text+` FROM "{{tables"."x}}"`, uint8(1), false)
+		f.Add(text+` FROM "{{tables"."x}}"`, uint8(1), false, false)
 	}
-	f.Fuzz(func(t *testing.T, text string, choice uint8, braces bool) {
+	f.Fuzz(func(t *testing.T, text string, choice uint8, braces, migration bool) {
 		if len(text) > 4096 {
 			return // the reference takes too long
 		}
 		syntax := template.Both
 		if braces {
 			syntax = template.Braces
+		}
+		if migration {
+			syntax |= template.Migration
 		}
 		checkProperties(t, text, fuzzSchemas[int(choice)%len(fuzzSchemas)], syntax)
 	})
@@ -41,7 +47,7 @@ func FuzzExpand(f *testing.F) {
 var words = strings.Split("{{tables.t}} {{schema}} {{schema}}. {{tables.a.b}} {{tables.e}} {{tables.user}} <<tables.t>> <<schema>> "+
 	"{{tables.regclass}} {{tables.function}} {{tables.do}} \"{{tables.t}}\" \"{{tables\".\"t}}\" \"{{tables\" \"t}}\" \"{{schema}}\" "+
 	"\"{{tables \"<<tables\".\"t>>\" {{ }} << >> < { '{{tables.t}}' '{{schema}}' '<<schema>>' ' '' 'a' '\\' \\ e E' u& U&' U&\" & \" "+
-	"\"a\" . . , ; : :: ::regclass regclass [ ( ) - -- /* */ * / $ $$ $a$ $$a$$ 1 a tables schema create function as do "+
+	"\"a\" . . , ; {{shema}} ''{{schema}}'' \\x \\x4 uescape '!' 'it' ' : :: ::regclass regclass [ ( ) - -- /* */ * / $ $$ $a$ $$a$$ 1 a tables schema create function as do "+
 	"for update of rename to index using or language set_config true", " ")
 
 // TestRandomTokens checks what FuzzExpand does with texts that look more like SQL.
@@ -54,7 +60,9 @@ func TestRandomTokens(t *testing.T) {
 		for range 2 + r.IntN(12) {
 			text += words[r.IntN(len(words))] + []string{"", "", " ", "\n"}[r.IntN(4)]
 		}
-		checkProperties(t, text, fuzzSchemas[r.IntN(len(fuzzSchemas))], template.Syntax(r.IntN(4)/3))
+		schema, syntax := fuzzSchemas[r.IntN(len(fuzzSchemas))], template.Syntax(r.IntN(4)/3)
+		checkProperties(t, text, schema, syntax)
+		checkProperties(t, text, schema, syntax|template.Migration)
 		if t.Failed() {
 			t.Fatalf("seed %d, %d", seed, i)
 		}
@@ -76,7 +84,29 @@ func checkProperties(t *testing.T, text, schema string, syntax template.Syntax) 
 			t.Errorf("%q becomes %q, and that becomes %q", text, sql, again)
 		}
 	}
-	compareData(t, text, sql)
+	if syntax&template.Migration != 0 {
+		compareComments(t, text, sql)
+	} else {
+		compareData(t, text, sql)
+	}
+	checkSource(t, text, schema, sql, syntax)
+}
+
+// compareComments makes sure that two texts have the same comments, and literals and dollar-quoted strings in the same
+// places.
+func compareComments(t *testing.T, before, after string) {
+	t.Helper()
+	a, b := dataOf(before), dataOf(after)
+	if len(a) != len(b) {
+		t.Errorf("%q has the data %q, and %q the data %q", before, a, after, b)
+		return
+	}
+	for i := range a {
+		isComment := strings.HasPrefix(a[i], "--") || strings.HasPrefix(a[i], "/*")
+		if isComment && a[i] != b[i] || a[i][:1] != b[i][:1] || a[i][len(a[i])-1:] != b[i][len(b[i])-1:] {
+			t.Errorf("%q of %q becomes %q of %q", a[i], before, b[i], after)
+		}
+	}
 }
 
 // fuzzExpand expands text, and checks the error if there is one.

@@ -7,11 +7,12 @@ import (
 	"github.com/pgdbm/pgdbm/internal/sqllex"
 )
 
-// maxDepth is how many dollar-quoted bodies may stand inside each other; deeper ones are left alone.
+// maxDepth is how many dollar-quoted bodies may stand inside each other; deeper ones are left alone, or, in a migration,
+// plain text.
 const maxDepth = 8
 
-// Parse reads text once. It returns an *[Error] if a {{ outside of quotes and comments is no template. It does not
-// allocate if the text has no template.
+// Parse reads text once. It returns an *[Error] if a {{ outside of quotes and comments is no template; in a migration
+// also if one in a literal looks misspelt. It does not allocate if the text has no template; that of a migration may.
 func Parse(text string, syntax Syntax) (Statement, error) {
 	p := parser{lex: sqllex.Lexer{Text: text}, stmt: Statement{Text: text, syntax: syntax}}
 	if err := p.run(); err != nil {
@@ -35,6 +36,7 @@ type parser struct {
 
 	body  int // the body being read: index into stmt.bodies plus one, or 0
 	depth int
+	loose bool // it need not be SQL: a {{ that is no template means itself
 
 	statements, controls int // how many statements there were, and how many of them control transactions
 }
@@ -60,7 +62,11 @@ func (p *parser) run() (err error) {
 		case sqllex.QuotedIdent:
 			err = p.quoted(t, false)
 		case sqllex.String:
-			p.literal(t)
+			err = p.literal(t)
+		case sqllex.EscapeString, sqllex.PrefixString:
+			if p.migrates() {
+				err = p.anyLiteral(t)
+			}
 		case sqllex.DollarString:
 			err = p.dollar(t)
 		case sqllex.UnicodeIdent:
@@ -206,18 +212,29 @@ func (p *parser) bareName() (err error) {
 	return err
 }
 
-// dollar reads a dollar-quoted string, if it is the body of a function, a procedure or a DO.
+// dollar reads a dollar-quoted string, if it is the body of a function, a procedure or a DO, or in a migration.
 func (p *parser) dollar(t sqllex.Token) error {
 	tag, start, end, closed := sqllex.DollarBody(p.lex.Text, t)
-	if !closed || p.depth == maxDepth || !p.isBody() {
+	isBody := p.isBody()
+	switch {
+	case p.migrates() && !closed:
+		return p.unclosed(start, end)
+	case p.migrates():
+	case !closed || p.depth == maxDepth || !isBody:
 		source := p.text(t)
 		p.stmt.mayNest = p.stmt.mayNest || strings.Contains(source, "{{") || strings.Contains(source, "<<")
 		return nil
 	}
-	inner := parser{lex: sqllex.At(p.lex.Text[:end], start), stmt: p.stmt, depth: p.depth + 1}
+	inner := parser{lex: sqllex.At(p.lex.Text[:end], start), stmt: p.stmt, depth: p.depth + 1, loose: p.loose || !isBody}
 	inner.stmt.bodies = append(p.stmt.bodies, body{tag: tag, start: start, end: end, outer: p.body})
 	inner.body = len(inner.stmt.bodies)
-	if err := inner.run(); err != nil {
+	run := inner.run
+	if _, ok := matchAll(p.lex.Text[start:end]); p.migrates() && (p.depth == maxDepth || ok && inner.loose) {
+		run = func() error {
+			return inner.prose(literal{place: inText, open: t.Start, first: start, last: end, after: p.lex})
+		}
+	}
+	if err := run(); err != nil {
 		return err
 	}
 	// What the body does to a session it does when it is called, so only the places of its templates count here.

@@ -6,13 +6,14 @@ import (
 	"github.com/pgdbm/pgdbm/internal/sqllex"
 )
 
-// Syntax says which delimiters open a template.
+// Syntax says what is a template: Both, or any of the others, combined with |.
 type Syntax uint8
 
 // The values of Syntax.
 const (
-	Both   Syntax = iota // {{...}} and <<...>>; the zero Syntax
-	Braces               // {{...}} only: << is always the shift operator
+	Both      Syntax = 0 // {{...}} and <<...>>; the zero Syntax
+	Braces    Syntax = 1 // {{...}} only: << is always the shift operator
+	Migration Syntax = 2 // the text was written by people: literals and dollar quotes have templates too
 )
 
 // Statement is what one SQL text says, whatever the schema. It is immutable, and safe for concurrent use.
@@ -45,10 +46,12 @@ type Info struct {
 type hole struct {
 	start, end int // the bytes it replaces
 	kind       holeKind
+	place      place
+	escape     byte   // inLiteral: the character besides ' that has to be doubled there, or 0
+	refused    string // inLiteral: the characters of a schema that could end a quote within the literal
 	bare       bool   // PostgreSQL takes no qualified name here
 	quoted     bool   // the template was a quoted identifier
 	split      byte   // its delimiter, { or <, if it was split as in "{{tables"."users}}"; else 0
-	literal    bool   // it stands inside '...'
 	schema     string // the template's own schema, as in {{tables.audit.events}}; else ""
 	table      string
 	body       int // index into bodies plus one; 0 outside of any body
@@ -61,6 +64,16 @@ const (
 	holeSchema                 // "schema", or public
 	holePrefix                 // "schema". with its dot, or nothing
 	holeTail                   // "table", the tail of a quoted template
+	holeName                   // schema without quotes, as a value; or public
+)
+
+// place says how a name is written where a hole is.
+type place uint8
+
+const (
+	inSQL     place = iota
+	inLiteral       // '...': quotes are doubled
+	inText          // no SQL, but in a dollar-quoted string: as it is
 )
 
 // body is a dollar-quoted string that is SQL itself.
@@ -75,8 +88,11 @@ func (s *Statement) HasTemplates() bool { return len(s.holes) > 0 }
 
 // Expand returns the text for schema, which has passed [CheckSchema], or for no schema if it is "". Without
 // templates that is the text itself. It returns an *[Error] if the templates are nested, or if the schema's name
-// would end the dollar-quoted body that it stands in.
-func (s *Statement) Expand(schema string) (string, error) {
+// would end the dollar-quoted body that it stands in, or, in a migration, a literal within a literal.
+func (s *Statement) Expand(schema string) (string, error) { return s.expand(schema, nil) }
+
+// expand is Expand. It tells mark, if there is one, which bytes of the result stand for which hole.
+func (s *Statement) expand(schema string, mark func(h *hole, start, end int)) (string, error) {
 	if len(s.holes) == 0 {
 		return s.Text, nil
 	}
@@ -95,13 +111,16 @@ func (s *Statement) Expand(schema string) (string, error) {
 			b.WriteByte(' ')
 		}
 		from := b.Len()
-		h.write(&b, quoted)
+		h.write(&b, schema, quoted)
 		emitted := b.String()[from:]
-		if err := s.checkBody(h, emitted); err != nil {
+		if err := s.checkQuotes(h, schema, b.String()[:from], emitted); err != nil {
 			return "", err
 		}
 		if h.joinsAfter(emitted, s.Text[at:s.endOf(h)]) {
 			b.WriteByte(' ')
+		}
+		if mark != nil {
+			mark(h, from, b.Len())
 		}
 	}
 	b.WriteString(s.Text[at:])
@@ -122,7 +141,7 @@ func (s *Statement) endOf(h *hole) int {
 // joinsBefore reports whether a name behind before would become one token with its end: u&{{schema}}.f(1) is a
 // bitwise AND, u&"myapp".f(1) is not. A qualifier may vanish, and a minus meet a comment behind it.
 func (h *hole) joinsBefore(before string) bool {
-	if before == "" || h.literal {
+	if before == "" || h.place != inSQL {
 		return false
 	}
 	c := before[len(before)-1]
@@ -132,7 +151,7 @@ func (h *hole) joinsBefore(before string) bool {
 // joinsAfter reports whether the token behind a name would become another one: 'a\' behind a type called e would be
 // E'a\'. A word or a number only makes the name longer: {{tables.users}}_2024.
 func (h *hole) joinsAfter(name, after string) bool {
-	if name == "" || after == "" || h.literal {
+	if name == "" || after == "" || h.place != inSQL {
 		return false
 	}
 	last, next := name[len(name)-1], after[0]
@@ -149,28 +168,42 @@ func (h *hole) joinsAfter(name, after string) bool {
 	return t.Kind != sqllex.Word && t.Kind != sqllex.Number || t.End < len(after) && after[t.End] == '$'
 }
 
-// write appends what stands in for the template. Schema is quoted already, or "" for none.
-func (h *hole) write(b *strings.Builder, schema string) {
-	switch {
-	case h.schema != "":
+// write appends what stands in for the template. Quoted is the schema as an identifier, or "" for none.
+func (h *hole) write(b *strings.Builder, schema, quoted string) {
+	if h.place != inLiteral {
+		h.writeName(b, schema, quoted)
+		return
+	}
+	var name strings.Builder
+	h.writeName(&name, schema, quoted)
+	text := strings.ReplaceAll(name.String(), "'", "''")
+	if h.escape != 0 {
+		escape := string([]byte{h.escape})
+		text = strings.ReplaceAll(text, escape, escape+escape)
+	}
+	b.WriteString(text)
+}
+
+func (h *hole) writeName(b *strings.Builder, name, schema string) {
+	if h.schema != "" {
 		schema = QuoteIdent(h.schema)
-	case h.literal:
-		schema = strings.ReplaceAll(schema, "'", "''")
 	}
 	qualified := schema != "" && !h.bare && h.kind != holeTail
 	switch {
 	case h.kind == holeSchema && qualified:
 		b.WriteString(schema)
+	case h.kind == holeName && qualified:
+		b.WriteString(name)
 	case h.kind == holeSchema && h.quoted:
 		b.WriteString(`"public"`)
-	case h.kind == holeSchema:
+	case h.kind == holeSchema || h.kind == holeName:
 		b.WriteString("public")
 	case qualified:
 		b.WriteString(schema)
 		b.WriteByte('.')
 	}
 	switch {
-	case h.kind == holeSchema || h.kind == holePrefix:
+	case h.kind == holeSchema || h.kind == holePrefix || h.kind == holeName:
 	case h.quoted:
 		b.WriteString(QuoteIdent(h.table))
 	case !qualified && isReserved(h.table):
@@ -180,12 +213,22 @@ func (h *hole) write(b *strings.Builder, schema string) {
 	}
 }
 
-// checkBody makes sure that the emitted text ends none of the dollar-quoted bodies around it: in $$ ... $$ a schema
-// called a$$b would. Together with its neighbours it forms no tag, for no name touches a $: see joinsBefore and
-// joinsAfter.
-func (s *Statement) checkBody(h *hole, emitted string) error {
+// checkQuotes makes sure that the emitted text ends none of the dollar-quoted bodies around it: in $$ ... $$ a schema
+// called a$$b would. Together with its neighbours it forms no tag in SQL, for no name touches a $ there: see
+// joinsBefore and joinsAfter. In '${{tables.users}}$' it may. Of quotes within a literal nobody knows how they end,
+// or whether they are quotes at all, so a schema that could end one is refused.
+func (s *Statement) checkQuotes(h *hole, schema, before, emitted string) error {
+	if strings.ContainsAny(schema, h.refused) {
+		return newError(s.Text, h.start, h.end,
+			`the schema's name has a ', a \ or a $, which could end a quote within this literal; use dollar quotes for it`, "")
+	}
 	for n := h.body; n > 0; n = s.bodies[n-1].outer {
-		if tag := s.bodies[n-1].tag; strings.Contains(emitted, tag) {
+		tag, near := s.bodies[n-1].tag, emitted
+		if h.place != inSQL {
+			after := s.Text[h.end:]
+			near = before[max(0, len(before)-len(tag)+1):] + emitted + after[:min(len(after), len(tag)-1)]
+		}
+		if strings.Contains(near, tag) {
 			return newError(s.Text, h.start, h.end,
 				"the expanded name would end the dollar-quoted body; give the body another tag", "")
 		}

@@ -2,6 +2,7 @@ package template
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pgdbm/pgdbm/internal/sqllex"
 )
@@ -64,6 +65,27 @@ func suggestion(inner string) string {
 		return candidate
 	}
 	return ""
+}
+
+// isMisspelt reports whether the {{ at the start of s, where it need not be a template, was probably meant to be one:
+// apart from case and blanks it begins as one, or without blanks it is nearly that. {{ table.name }} with its blanks
+// is Jinja's, and all that has other characters is an array, or JSON.
+func isMisspelt(s string) bool {
+	inner := s[2:]
+	n := strings.IndexFunc(inner, func(r rune) bool {
+		return r != '.' && r != ' ' && r != '\t' && (r >= utf8.RuneSelf || r == '$' || !sqllex.IsWordByte(byte(r)))
+	})
+	if n < 0 || !strings.HasPrefix(inner[n:], "}}") {
+		return false
+	}
+	joined := strings.Join(strings.Fields(inner[:n]), "")
+	key, _, dotted := strings.Cut(strings.ToLower(joined), ".")
+	meant := schemaKey
+	if dotted {
+		meant = "tables"
+	}
+	d := distance(key, meant)
+	return d == 0 || len(joined) == n && (d <= 2 || key == schemaKey)
 }
 
 // distance is the Levenshtein distance between two short words; long ones are far from everything.

@@ -10,7 +10,7 @@ import (
 func (p *parser) template(t sqllex.Token, bare bool) error {
 	m, n, ok := match(p.lex.Text[t.Start:])
 	switch {
-	case t.Kind == sqllex.Angles && (!ok || p.stmt.syntax == Braces):
+	case t.Kind == sqllex.Angles && (!ok || p.stmt.syntax&Braces != 0), !ok && p.loose && !isMisspelt(p.lex.Text[t.Start:]):
 		p.lex.Seek(t.Start + 1) // in a<<<tables.t>>.n the template starts at the second <
 		p.stmt.mayNest = true
 		return nil
@@ -19,21 +19,22 @@ func (p *parser) template(t sqllex.Token, bare bool) error {
 	}
 	h := hole{start: t.Start, end: t.Start + n, bare: bare, schema: m.schema, table: m.table}
 	if m.isSchema {
-		p.qualifier(&h)
+		h.qualify(p.lex.Text)
 	}
 	return p.place(h)
 }
 
-// qualifier decides what {{schema}} is: a schema's name, or, before a dot and a name, what qualifies that name. If
+// qualify decides what {{schema}} is: a schema's name, or, before a dot and a name, what qualifies that name. If
 // something else follows the dot, the schema's name it is, because without it the neighbours would meet:
 // 'a'{{schema}}.'b'.
-func (p *parser) qualifier(h *hole) {
-	if h.end < len(p.lex.Text) && p.lex.Text[h.end] == '.' {
+func (h *hole) qualify(text string) {
+	if h.end < len(text) && text[h.end] == '.' {
 		dot := h.end
-		ahead := sqllex.At(p.lex.Text, dot+1)
+		ahead := sqllex.At(text, dot+1)
 		switch t := ahead.Next(); {
+		case h.place != inSQL && t.Start > dot+1: // the dot may end a sentence
 		case t.Kind == sqllex.Word && t.Start == dot+1:
-			h.kind, h.table, h.end = holeTable, p.text(t), t.End
+			h.kind, h.table, h.end = holeTable, text[t.Start:t.End], t.End
 			return
 		case t.Kind == sqllex.Word, t.Kind == sqllex.QuotedIdent, t.Kind == sqllex.UnicodeIdent:
 			h.kind, h.end = holePrefix, dot+1
@@ -47,11 +48,11 @@ func (p *parser) qualifier(h *hole) {
 func (p *parser) quoted(t sqllex.Token, bare bool) error {
 	source := p.text(t)
 	if len(source) < 2 || source[len(source)-1] != '"' {
-		return nil // it has no end
+		return p.unclosed(t.Start+1, t.End)
 	}
 	inner := source[1 : len(source)-1]
 	p.sessionIdent(inner)
-	if p.stmt.syntax == Braces && (inner == "" || inner[0] == '<' || inner[len(inner)-1] == '>') {
+	if p.stmt.syntax&Braces != 0 && (inner == "" || inner[0] == '<' || inner[len(inner)-1] == '>') {
 		return nil
 	}
 	h := hole{start: t.Start, end: t.End, bare: bare, quoted: true}
@@ -77,7 +78,7 @@ func (p *parser) quoted(t sqllex.Token, bare bool) error {
 	return nil
 }
 
-// quotedQualifier is qualifier for "{{schema}}", which stays as "public" if there is no schema: an ORM that was
+// quotedQualifier is qualify for "{{schema}}", which stays as "public" if there is no schema: an ORM that was
 // told a schema writes the dot and the quotes itself.
 func (p *parser) quotedQualifier(h *hole) {
 	h.kind = holeSchema
@@ -94,60 +95,81 @@ func (p *parser) isAlone(t sqllex.Token) bool {
 	return t.End < len(s) && s[t.End] == '.' && (t.Start == 0 || s[t.Start-1] != '.')
 }
 
-// literal reads a string, if it is a template and nothing else and a cast to a reg type follows at once.
-func (p *parser) literal(t sqllex.Token) {
+// literal reads a string, if it is a template and nothing else and a cast to a reg type follows at once, or in a
+// migration.
+func (p *parser) literal(t sqllex.Token) error {
+	if p.migrates() {
+		return p.anyLiteral(t)
+	}
 	source := p.text(t)
-	if len(source) < 2 || p.stmt.syntax == Braces && source[1] == '<' {
-		return
+	if len(source) < 2 || p.stmt.syntax&Braces != 0 && source[1] == '<' {
+		return nil
 	}
 	m, ok := matchAll(source[1 : len(source)-1])
 	if !ok {
-		return
+		return nil
 	}
-	if !p.castToReg() {
+	if !castToReg(p.lex) {
 		p.stmt.mayNest = true
-		return
+		return nil
 	}
-	h := hole{start: t.Start + 1, end: t.End - 1, schema: m.schema, table: m.table, literal: true}
+	h := hole{start: t.Start + 1, end: t.End - 1, schema: m.schema, table: m.table, place: inLiteral}
 	if m.isSchema {
 		h.kind = holeSchema
 	}
 	p.add(h)
+	return nil
 }
 
 // castToReg reports whether ::regclass or one of its like follows. Before ::regclass[] a literal is an array, of
 // which {{schema}} is a valid one.
-func (p *parser) castToReg() bool {
-	ahead := p.lex
+func castToReg(ahead sqllex.Lexer) bool { return skipCast(&ahead) && regType(ahead) }
+
+// skipCast reads a :: if one follows.
+func skipCast(l *sqllex.Lexer) bool {
 	for range 2 {
-		if t := ahead.Next(); t.Kind != sqllex.Punct || p.text(t) != ":" {
+		if t := l.Next(); t.Kind != sqllex.Punct || l.Text[t.Start] != ':' {
 			return false
 		}
 	}
-	t := ahead.Next()
-	if t.Kind == sqllex.Word && sqllex.Equal(p.text(t), "pg_catalog") {
-		if t = ahead.Next(); p.text(t) != "." {
+	return true
+}
+
+// regType reports whether the name of a reg type follows.
+func regType(l sqllex.Lexer) bool {
+	next := func() (sqllex.Token, string) {
+		t := l.Next()
+		return t, l.Text[t.Start:t.End]
+	}
+	t, name := next()
+	if t.Kind == sqllex.Word && sqllex.Equal(name, "pg_catalog") {
+		if _, dot := next(); dot != "." {
 			return false
 		}
-		t = ahead.Next()
+		t, name = next()
 	}
-	if t.Kind != sqllex.Word || !sqllex.OneOf(p.text(t), "regclass", "regcollation", "regconfig", "regdictionary",
+	if t.Kind != sqllex.Word || !sqllex.OneOf(name, "regclass", "regcollation", "regconfig", "regdictionary",
 		"regnamespace", "regoper", "regoperator", "regproc", "regprocedure", "regrole", "regtype") {
 		return false
 	}
-	next := p.text(ahead.Next())
-	return next != "[" && !sqllex.Equal(next, "array")
+	_, behind := next()
+	return behind != "[" && !sqllex.Equal(behind, "array")
 }
 
 // place records a hole and goes on behind it.
 func (p *parser) place(h hole) error {
+	p.lex.Seek(h.end)
+	return p.record(h)
+}
+
+// record records a hole, unless its own schema is none that a template may have.
+func (p *parser) record(h hole) error {
 	if h.schema != "" {
 		if err := CheckSchema(h.schema); err != nil {
 			return newError(p.lex.Text, h.start, h.end,
 				fmt.Sprintf("schema %s is reserved for PostgreSQL; write %[1]s.%s without a template", h.schema, h.table), "")
 		}
 	}
-	p.lex.Seek(h.end)
 	p.add(h)
 	return nil
 }
