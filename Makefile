@@ -31,3 +31,4 @@ fuzz: ## each fuzz target, one after the other
 	go test -run '^$$' -fuzz '^FuzzExpand$$' -fuzztime $(FUZZTIME) ./internal/template
 	go test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime $(FUZZTIME) ./internal/named
 	go test -run '^$$' -fuzz '^FuzzRebind$$' -fuzztime $(FUZZTIME) ./internal/named
+	go test -run '^$$' -fuzz '^FuzzSplit$$' -fuzztime $(FUZZTIME) ./internal/sqlsplit

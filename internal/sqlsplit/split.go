@@ -1,0 +1,99 @@
+package sqlsplit
+
+import (
+	"strings"
+
+	"github.com/pgdbm/pgdbm/internal/sqllex"
+)
+
+// bom is what some editors of Windows write at the start of a UTF-8 file. To the lexer it would be a letter.
+const bom = "\ufeff"
+
+// Split returns the pieces of text. Their Texts, joined, are the text again; an empty text has none. The error is an
+// [*Error] for the first thing in the text that Split refuses: see the package's documentation. Split keeps no state.
+func Split(text string) ([]Piece, error) {
+	s := splitter{text: text, lex: sqllex.Lexer{Text: text}}
+	if strings.HasPrefix(text, bom) {
+		s.lex.Seek(len(bom))
+	}
+	for s.end < len(text) {
+		if err := s.next(); err != nil {
+			return nil, err
+		}
+	}
+	return s.pieces, nil
+}
+
+type splitter struct {
+	text   string
+	lex    sqllex.Lexer
+	pieces []Piece
+	end    int // of the last piece
+}
+
+// next adds the next piece, and with COPY its rows.
+func (s *splitter) next() error {
+	first := s.lex.Next()
+	switch {
+	case first.Kind == sqllex.EOF:
+		s.add(Blank, len(s.text), len(s.text), len(s.text))
+		return s.checkComment(s.pieces[len(s.pieces)-1].Start)
+	case first.Kind == sqllex.Semicolon:
+		s.add(Blank, first.End, first.End, first.End)
+		return nil
+	case first.Kind == sqllex.Punct && s.text[first.Start] == '\\':
+		return s.command(first.Start)
+	}
+	if err := s.statement(first); err != nil {
+		return err
+	}
+	if isWord(s.text, first, "copy") && readsRows(s.text[first.Start:s.end]) {
+		return s.copyData(first.Start)
+	}
+	return nil
+}
+
+// add adds the piece that reaches from the last piece to end, with the body [from, to).
+func (s *splitter) add(kind Kind, from, to, end int) {
+	s.pieces = append(s.pieces, Piece{
+		Kind: kind, Start: s.end, End: end, Text: s.text[s.end:end], Body: s.text[from:to], BodyStart: from,
+	})
+	s.end = end
+}
+
+// statement adds the statement that begins with the token first.
+func (s *splitter) statement(first sqllex.Token) error {
+	in := nesting{text: s.text, routine: s.createsRoutine(first)}
+	last := first
+	for t := first; t.Kind != sqllex.EOF; t = s.lex.Next() {
+		last = t
+		if t.End == len(s.text) && !closed(s.text[t.Start:]) {
+			return newError(s.text, t.Start, "", openLiteral(t.Kind))
+		}
+		if in.ends(t, &s.lex) {
+			s.add(Statement, first.Start, t.End, t.End)
+			return nil
+		}
+	}
+	if err := s.checkComment(last.End); err != nil {
+		return err
+	}
+	if err := in.check(); err != nil {
+		return err
+	}
+	s.add(Statement, first.Start, last.End, last.End)
+	return nil
+}
+
+// createsRoutine reports whether the statement that begins with first is CREATE [OR REPLACE] FUNCTION or PROCEDURE.
+func (s *splitter) createsRoutine(first sqllex.Token) bool {
+	if !isWord(s.text, first, "create") {
+		return false
+	}
+	ahead := s.lex
+	t := ahead.Next()
+	if isWord(s.text, t, "or") && isWord(s.text, ahead.Next(), "replace") {
+		t = ahead.Next()
+	}
+	return isWord(s.text, t, "function", "procedure")
+}
