@@ -194,6 +194,9 @@ func (c *conn) BeginTx(ctx context.Context, opts sqldriver.TxOptions) (sqldriver
 		return inner, err
 	}
 	c.tx = schemactx.Of(ctx)
+	if c.tx != nil && c.tx.Taken != nil {
+		c.tx.Taken.Store(true)
+	}
 	c.borrower = c.borrower || bound
 	return &tx{Tx: inner, conn: c}, nil
 }

@@ -19,7 +19,7 @@ const (
 )
 
 // RowError says which row of [DB.ExecMany] or [DB.CopyFrom] failed. Err is the reason, often a *pgconn.PgError. Nothing
-// of the call was written, unless it is in a transaction that goes on from an earlier savepoint.
+// of the call was written.
 type RowError struct {
 	Row int // from 0
 	Err error
@@ -49,10 +49,10 @@ func (c *Conn) ExecMany(ctx context.Context, query string, rows any) (int64, err
 	return execMany(ctx, c, query, rows)
 }
 
-// ExecMany is [DB.ExecMany] in the transaction, of which PostgreSQL takes no more statements after an error; nest it
-// with InTx to go on.
+// ExecMany is [DB.ExecMany] in a savepoint of the transaction: it is all or nothing, and the transaction can go on after an
+// error.
 func (tx *Tx) ExecMany(ctx context.Context, query string, rows any) (int64, error) {
-	return tx.execMany(ctx, query, rows)
+	return execMany(ctx, tx, query, rows)
 }
 
 func execMany(ctx context.Context, q Querier, query string, rows any) (n int64, err error) {

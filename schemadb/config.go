@@ -10,8 +10,8 @@ import (
 // ...) and its password file, and then from pgx's defaults.
 //
 // In every number and duration, zero means the default, and a negative value switches off what can be switched off.
-// [Config.Validate] finds what is wrong without connecting. A Config prints itself, and logs itself, without its
-// passwords, but what holds one in an unexported field, or encodes it as JSON, bypasses that.
+// [Config.Validate] finds what is wrong without connecting. A Config prints, logs and encodes itself without its
+// passwords; only in somebody's unexported field, where Go calls no methods, can fmt show them.
 type Config struct {
 	// DSN is the connection string, a URL or a list of keywords, with the keys that package driver adds (schema,
 	// schema_mode ...). The fields below may say what it leaves open; a field that says something else than the DSN is an
@@ -65,8 +65,10 @@ type Config struct {
 	// of one. While callers queue for connections none is replaced. Zero means 50000, negative no limit.
 	ConnMaxUses int
 
-	// CommandTimeout bounds a call of the DB that is finished when it returns, on the client's side, whatever the server
-	// does. It counts only where the caller's context has no earlier deadline. Zero means 60 seconds, negative no limit.
+	// CommandTimeout bounds a call that executes one statement and is finished when it returns (Exec, Get, Select, One,
+	// Collect, Value, InsertID and their like), on the client's side, whatever the server does. An earlier deadline of the
+	// caller's context counts. It does not bound what returns rows, and ExecMany, CopyFrom, Each and InTx, which may take long.
+	// Zero means 60 seconds, negative no limit.
 	CommandTimeout time.Duration
 
 	// StatementTimeout is the server's statement_timeout: longer statements fail with SQLSTATE 57014. Zero means 60

@@ -1,6 +1,7 @@
 package schemadb
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ var (
 	_ fmt.GoStringer = Config{}
 	_ fmt.Stringer   = Config{}
 	_ slog.LogValuer = Config{}
+	_ json.Marshaler = Config{}
 )
 
 // secretMask stands for a password that is set.
@@ -89,3 +91,6 @@ func (c Config) Format(state fmt.State, _ rune) {
 
 // LogValue is what package log/slog shows: String as a group.
 func (c Config) LogValue() slog.Value { return slog.GroupValue(c.attrs()...) }
+
+// MarshalJSON writes String: a log that encodes what holds a Config shows no password either. Nothing reads it back.
+func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(c.String()) }

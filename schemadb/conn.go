@@ -32,7 +32,7 @@ func (db *DB) Connx(ctx context.Context) (*Conn, error) {
 		return nil, err
 	}
 	c := &Conn{queries: db.queries, lax: lax}
-	c.held, c.copies, c.runner = lax.Conn, new(atomic.Bool), lax
+	c.held, c.copies, c.reading, c.runner = lax.Conn, new(atomic.Bool), new(openRows), lax
 	if !db.unsafe {
 		c.runner = &sqlx.Conn{Conn: lax.Conn, Mapper: lax.Mapper}
 	}
@@ -40,7 +40,10 @@ func (db *DB) Connx(ctx context.Context) (*Conn, error) {
 }
 
 // Close gives the connection back to the pool. Afterwards every use fails with sql.ErrConnDone.
-func (c *Conn) Close() error { return c.held.Close() }
+func (c *Conn) Close() error {
+	c.reading.close(sql.ErrConnDone) // or the next borrower would get a connection that is busy for ever
+	return c.held.Close()
+}
 
 // PingContext asks whether the server answers on this connection.
 func (c *Conn) PingContext(ctx context.Context) error {

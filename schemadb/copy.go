@@ -3,6 +3,7 @@ package schemadb
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"iter"
@@ -21,7 +22,7 @@ import (
 //
 // It is all or nothing: after an error, no row is written; in a transaction, PostgreSQL takes no more statements then.
 // A row that cannot be read is a *[RowError]; in errors of the server, (*pgconn.PgError).Where has the line. It needs
-// pgdbm's driver or pgx's.
+// pgdbm's driver or pgx's. A Value method of a value must not panic: pgx calls it on a goroutine of its own.
 func (q *queries) CopyFrom(ctx context.Context, table string, columns []string, rows any) (int64, error) {
 	schema, name, err := splitName(table)
 	if err != nil {
@@ -49,6 +50,10 @@ func (q *queries) CopyFrom(ctx context.Context, table string, columns []string, 
 			return err
 		})
 	})
+	if q.tx != nil && q.tx.root().doomed.Load() { // Rollback came meanwhile
+		_ = q.tx.root().end(false)
+		err = cmp.Or(err, sql.ErrTxDone)
+	}
 	source.leave()
 	if errors.Is(err, errNotNative) {
 		err = fmt.Errorf("pgdbm: CopyFrom: %w; use ExecMany", errNotNative)

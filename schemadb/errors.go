@@ -28,7 +28,11 @@ type ArgumentError struct {
 	Index int    // of the argument, from 0; -1 if it is not known
 	Type  string // the argument's Go type, or ""
 	Param string // the parameter's type in PostgreSQL, or ""
+	Err   error  // what the argument's Value method returned, or nil; Error does not show it
 }
+
+// Unwrap returns the error of the argument's Value method.
+func (e *ArgumentError) Unwrap() error { return e.Err }
 
 // Error names the argument and the types.
 func (e *ArgumentError) Error() string {
@@ -73,8 +77,19 @@ func explain(err error, args []any) error {
 	}
 	if args = values(args); e.Index >= 0 && e.Index < len(args) {
 		e.Type = fmt.Sprintf("%T", args[e.Index])
+		if _, ok := args[e.Index].(sqldriver.Valuer); ok {
+			e.Err = innermost(err)
+		}
 	}
 	return e
+}
+
+// innermost returns the cause of err without the texts of pgx around it, which show the value.
+func innermost(err error) error {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err
 }
 
 // encodedAs returns the type that pgx could not encode a value as, "" if its error does not say it.

@@ -68,8 +68,8 @@ func (q *queries) enter(ctx context.Context) (kind, error) {
 }
 
 // errBusy is what pgx's "conn busy" means here.
-var errBusy = errors.New("pgdbm: the connection is busy with rows that are still being read; close them, or leave the " +
-	"loop over them, before the next statement of the same transaction or Conn")
+var errBusy = errors.New("pgdbm: the connection is busy with rows that are still being read, or with CopyFrom; close " +
+	"them, or leave the loop over them, before the next statement of the same transaction or Conn")
 
 // checkBusy returns errBusy if rows of the held connection are open. Pgx would refuse the statement too, but cut those
 // rows off, and its driver would say driver.ErrBadConn, on which database/sql closes a Conn, or waits for its rows.
@@ -118,16 +118,21 @@ func (q *queries) raw(conn *sql.Conn, own bool, fn func(native.Conn) error) erro
 }
 
 // rawConn is conn.Raw, which panics if the connection is closed at the same moment, as when a transaction's context is
-// cancelled: database/sql looks at what Close has just set to nil.
+// cancelled: database/sql looks at what Close has just set to nil. It hands on what fn panics with.
 func rawConn(conn *sql.Conn, fn func(driverConn any) error) (err error) {
 	entered := false
+	var panicked any // what the caller's code has panicked with: a Scanner, a Valuer
 	defer func() {
-		if !entered && recover() != nil {
+		switch {
+		case !entered && recover() != nil:
 			err = sql.ErrConnDone
+		case panicked != nil:
+			panic(panicked)
 		}
 	}()
 	return conn.Raw(func(driverConn any) error {
 		entered = true
+		defer func() { panicked = recover() }() // or database/sql would wait for the end of the transaction: for ever
 		return fn(driverConn)
 	})
 }

@@ -48,7 +48,8 @@ func (b *batch) pipeline(ctx context.Context, conn *pgx.Conn, sql string) (int64
 		b.sd = sd
 	}
 	p := conn.PgConn().StartPipeline(ctx)
-	if again { // something else may have taken the name, which is none
+	defer func() { _ = p.Close() }() // for a Value method that panics; the second time it does nothing
+	if again {                       // something else may have taken the name, which is none
 		p.SendPrepare("", sql, b.sd.ParamOIDs)
 	}
 	sent, unsent := b.queue(p, conn)

@@ -34,6 +34,7 @@ const (
 	kindPgdbm        // it expands templates, in the schema of the context
 	kindPgx          // plain pgx/v5/stdlib: rows can be read through pgx
 	kindOther
+	kindLost // ours, behind a wrapper that loses contexts
 )
 
 const textBytes = 16 << 20 // bounds the memory of pool.texts
@@ -58,7 +59,11 @@ func newPool(db *sql.DB) *pool {
 // driver returns the kind of the pool's driver. One that is not known by its type may be a wrapper around ours, such as
 // a tracer: a connection's answer tells. So the first statement on such a pool borrows a connection twice.
 func (p *pool) driver(ctx context.Context) (kind, error) {
-	if k := kind(p.kind.Load()); k != kindUnknown {
+	switch k := kind(p.kind.Load()); k {
+	case kindUnknown:
+	case kindLost:
+		return k, errNoContexts
+	default:
 		return k, nil
 	}
 	k := kindOther
@@ -69,6 +74,9 @@ func (p *pool) driver(ctx context.Context) (kind, error) {
 		}
 		return err
 	})
+	if errors.Is(err, errNoContexts) {
+		p.kind.Store(uint32(kindLost))
+	}
 	if err != nil {
 		return kindUnknown, err
 	}
@@ -80,18 +88,25 @@ func (p *pool) driver(ctx context.Context) (kind, error) {
 func (p *pool) probe(ctx context.Context) (bool, error) {
 	var probe native.Probe
 	ctx = native.WithProbe(ctx, &probe)
+	var lost error
 	conn, err := p.db.Conn(ctx)
 	if err != nil {
 		return false, err
 	}
-	if !probe.Seen {
+	err = conn.Raw(func(driverConn any) error {
 		// Nobody has seen ctx if database/sql opened the connection in the background, for a borrower who had to wait.
-		err = conn.Raw(func(driverConn any) error {
-			if c, ok := driverConn.(sqldriver.SessionResetter); ok {
-				return c.ResetSession(ctx)
+		if c, ok := driverConn.(sqldriver.SessionResetter); ok && !probe.Seen {
+			if err := c.ResetSession(ctx); err != nil {
+				return err
 			}
-			return nil
-		})
+		}
+		if probe.Seen && !passesContexts(driverConn) {
+			lost = errNoContexts
+		}
+		return nil
+	})
+	if err == nil {
+		err = lost
 	}
 	if err != nil {
 		_ = conn.Close() // database/sql has closed a broken one already
@@ -113,4 +128,16 @@ func (p *pool) retry(use func() error) error {
 		}
 	}
 	return err
+}
+
+var errNoContexts = errors.New("pgdbm: something wraps the driver pgdbm and has no methods with contexts (ExecContext, " +
+	"QueryContext, PrepareContext, BeginTx), which carry the schema; use schemadb on a pool without the wrapper")
+
+// passesContexts reports whether a wrapper of our connections can hand on the contexts that name the schema.
+func passesContexts(driverConn any) bool {
+	_, exec := driverConn.(sqldriver.ExecerContext)
+	_, query := driverConn.(sqldriver.QueryerContext)
+	_, prepare := driverConn.(sqldriver.ConnPrepareContext)
+	_, begin := driverConn.(sqldriver.ConnBeginTx)
+	return exec && query && prepare && begin
 }

@@ -22,14 +22,16 @@ type runner interface {
 
 // queries has the methods that DB, Tx and Conn share.
 type queries struct {
-	scope  scope
-	runner runner
-	held   *sql.Conn    // the connection of a Tx or a Conn
-	copies *atomic.Bool // CopyFrom calls the caller's code while it uses held
-	tx     *txState     // of a Tx
-	mapper *reflectx.Mapper
-	unsafe bool
-	value  bool // rows may be one value
+	scope   scope
+	runner  runner
+	held    *sql.Conn    // the connection of a Tx or a Conn
+	reading *openRows    // those of Each on a Conn
+	copies  *atomic.Bool // CopyFrom calls the caller's code while it uses held
+	tx      *txState     // of a Tx
+	mapper  *reflectx.Mapper
+	unsafe  bool
+	value   bool // rows may be one value
+	keep    bool // fields without a column
 }
 
 // Querier is what *[DB], *[Tx] and *[Conn] have in common, for code that runs in a transaction or outside of one. The
@@ -148,8 +150,10 @@ func (q *queries) MustExecContext(ctx context.Context, query string, args ...any
 }
 
 // GetContext reads the first row into dest, a pointer to a struct, whose fields are found by their db tags, to a
-// map[string]any, or to the value of the only column. Without a row it returns sql.ErrNoRows and leaves dest alone.
-// A column without a field, NULL into a field that cannot be NULL, and two columns for one field are a *[ScanError].
+// map[string]any, or to the value of the only column. Fields without a column keep what they hold. Without a row it
+// returns sql.ErrNoRows. Dest stays as it is if there is an error. A column without a field, NULL into a field that
+// cannot be NULL, and two columns for one field are a *[ScanError]. Outside of a transaction, a statement that writes
+// has written then.
 func (q *queries) GetContext(ctx context.Context, dest any, query string, args ...any) error {
 	return q.get(ctx, dest, query, args)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgdbm/pgdbm/driver"
 	"github.com/pgdbm/pgdbm/internal/native"
+	"github.com/pgdbm/pgdbm/internal/schemactx"
 )
 
 // RefusedError is the error of a method that would hand out a value of database/sql whose statements could leave the
@@ -41,7 +42,7 @@ func (db *DB) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
 	if err := db.scope.rawTx(ctx); err != nil {
 		return nil, err
 	}
-	return db.pool.db.BeginTx(db.scope.pinned(ctx), opts)
+	return db.scope.begun(ctx, func(ctx context.Context) (*sql.Tx, error) { return db.pool.db.BeginTx(ctx, opts) })
 }
 
 // BeginTx is [DB.BeginTx] on this connection.
@@ -52,7 +53,19 @@ func (c *Conn) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
-	return c.held.BeginTx(c.scope.pinned(ctx), opts)
+	return c.scope.begun(ctx, func(ctx context.Context) (*sql.Tx, error) { return c.held.BeginTx(ctx, opts) })
+}
+
+// begun begins a transaction, unless a wrapper of the driver keeps the schema from it.
+func (s scope) begun(ctx context.Context, begin func(context.Context) (*sql.Tx, error)) (*sql.Tx, error) {
+	ctx = s.pinned(ctx)
+	tx, err := begin(ctx)
+	if b := schemactx.Of(ctx); err == nil && b != nil && b.Taken != nil && !b.Taken.Load() {
+		_ = tx.Rollback()
+		return nil, &RefusedError{Method: "BeginTx", Instead: "BeginTxx or InTx",
+			Reason: "something wraps the driver and loses the context of BeginTx, so the *sql.Tx cannot be kept in its schema"}
+	}
+	return tx, err
 }
 
 // rawTx returns why there can be no *sql.Tx.

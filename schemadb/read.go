@@ -19,8 +19,11 @@ func (q *queries) get(ctx context.Context, dest any, query string, args []any) e
 		return fmt.Errorf("pgdbm: Get: the destination is %T; pass a pointer that is not nil", dest)
 	}
 	row := reflect.New(to.Type().Elem()) // dest keeps its value if the row cannot be read
+	row.Elem().Set(to.Elem())
+	keeping := *q
+	keeping.keep = true
 	found := false
-	err := q.read(ctx, row.Interface(), query, args, func() bool {
+	err := keeping.read(ctx, row.Interface(), query, args, func() bool {
 		found = true
 		return false
 	})
@@ -118,7 +121,7 @@ func startNative(ctx context.Context, c native.Conn, query string, args []any) (
 }
 
 func (q *queries) options() rowscan.Options {
-	return rowscan.Options{Mapper: q.mapper, Unsafe: q.unsafe, Value: q.value}
+	return rowscan.Options{Mapper: q.mapper, Unsafe: q.unsafe, Value: q.value, Keep: q.keep}
 }
 
 // readSQL is read through database/sql, for other drivers.
@@ -134,7 +137,9 @@ func (q *queries) readSQL(ctx context.Context, dst any, query string, args []any
 		return err
 	}
 	for rows.Next() {
-		to.SetZero()
+		if !q.keep {
+			to.SetZero()
+		}
 		if err := scan(); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package schemadb
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/pgdbm/pgdbm/internal/schemactx"
 )
@@ -105,12 +106,12 @@ func (s scope) pinned(ctx context.Context) context.Context {
 	if s.bound == nil {
 		return s.context(ctx)
 	}
-	return schemactx.With(ctx, &schemactx.Binding{Schema: s.bound.Schema, Err: s.bound.Err, Pinned: true})
+	return schemactx.With(ctx, &schemactx.Binding{Schema: s.bound.Schema, Err: s.bound.Err, Pinned: true, Taken: new(atomic.Bool)})
 }
 
-// limit returns ctx with the pool's command timeout, unless it has a deadline.
+// limit returns ctx with the pool's command timeout, unless it ends earlier.
 func (s scope) limit(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok || s.pool.timeout <= 0 {
+	if s.pool.timeout <= 0 {
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, s.pool.timeout)

@@ -21,6 +21,7 @@ type Stmt struct {
 	raw    bool // x comes from elsewhere, and its text is not known
 	err    error
 	closed *atomic.Bool
+	parent *atomic.Bool // closed of the statement that it was made from for a transaction, or nil
 }
 
 var errStmtClosed = errors.New("pgdbm: the statement is closed")
@@ -77,7 +78,7 @@ func (tx *Tx) StmtxContext(ctx context.Context, stmt any) *Stmt {
 			return tx.rebound(ctx, v)
 		}
 		if v != nil && v.x != nil {
-			inner, inTx.closed = v.x.Stmt, v.closed
+			inner, inTx.parent = v.x.Stmt, v.closed
 		}
 	case *sqlx.Stmt:
 		if v != nil {
@@ -96,7 +97,7 @@ func (tx *Tx) StmtxContext(ctx context.Context, stmt any) *Stmt {
 
 // rebound returns a statement of ours for use in the transaction, in its schema.
 func (tx *Tx) rebound(ctx context.Context, stmt *Stmt) *Stmt {
-	inTx := &Stmt{q: &tx.queries, query: stmt.query, err: stmt.err, closed: stmt.closed}
+	inTx := &Stmt{q: &tx.queries, query: stmt.query, err: stmt.err, closed: new(atomic.Bool), parent: stmt.closed}
 	ctx, text, err := tx.statement(ctx, stmt.query)
 	if err == nil && text == stmt.text && stmt.x != nil {
 		inTx.text, inTx.x = text, tx.stmtx(ctx, stmt.x.Stmt)
@@ -123,7 +124,7 @@ func (s *Stmt) enter(ctx context.Context) (_ context.Context, prepared bool, err
 }
 
 func (s *Stmt) check() error {
-	if s.closed.Load() {
+	if s.closed.Load() || s.parent != nil && s.parent.Load() {
 		return errStmtClosed
 	}
 	return s.err

@@ -48,7 +48,7 @@ func (q *queries) open(ctx context.Context, dst any, query string, args []any) (
 	if err != nil {
 		return nil, err
 	}
-	q.tx.setStream(s)
+	q.reading.set(s)
 	return s, nil
 }
 
@@ -156,7 +156,7 @@ func (s *stream) end(reason error) error {
 		s.err = reason
 	}
 	s.closed = true
-	s.q.tx.setStream(nil)
+	s.q.reading.set(nil)
 	var err error
 	if s.sqlRows != nil {
 		err = errors.Join(s.sqlRows.Err(), s.sqlRows.Close())
@@ -178,23 +178,26 @@ func (s *stream) end(reason error) error {
 	return s.err
 }
 
-func (s *txState) setStream(rows *stream) {
-	if s == nil {
-		return
-	}
-	s = s.root()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stream = rows
+// openRows are the rows that are being read on a held connection, so that its end can close them. Nil is for none.
+type openRows struct {
+	mu sync.Mutex
+	s  *stream
 }
 
-// closeStream ends what is being read, because the transaction's end cannot be sent before.
-func (s *txState) closeStream() {
-	s = s.root()
-	s.mu.Lock()
-	rows := s.stream
-	s.mu.Unlock()
-	if rows != nil {
-		_ = rows.end(sql.ErrTxDone) // for the loop, which has not seen all rows
+func (o *openRows) set(s *stream) {
+	if o != nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.s = s
+	}
+}
+
+// close ends what is being read. The loop gets reason, because it has not seen all rows.
+func (o *openRows) close(reason error) {
+	o.mu.Lock()
+	s := o.s
+	o.mu.Unlock()
+	if s != nil {
+		_ = s.end(reason)
 	}
 }

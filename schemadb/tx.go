@@ -5,12 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/jmoiron/sqlx"
-
-	"github.com/pgdbm/pgdbm/internal/schemactx"
 )
 
 // Tx is a transaction, or the part of one since a savepoint. It has the methods of [DB] that run statements, bound to
@@ -28,10 +25,9 @@ type txState struct {
 	savepoint string
 	depth     int
 	done      atomic.Bool
+	doomed    atomic.Bool // to be rolled back when CopyFrom ends
+	reading   *openRows
 	release   func() // gives the connection back
-
-	mu     sync.Mutex
-	stream *stream // rows that are being read, in the root
 }
 
 // BeginTxx begins a transaction. If ctx is cancelled before it ends, it is rolled back. The zero TxOptions, and nil,
@@ -77,8 +73,8 @@ func newTx(ctx context.Context, conn *Conn, x *sqlx.Tx) *Tx {
 	if !tx.unsafe {
 		tx.runner = &sqlx.Tx{Tx: x.Tx, Mapper: x.Mapper}
 	}
-	tx.tx = &txState{ctx: ctx, x: x.Unsafe(), release: func() {}}
-	tx.scope.tx = schemactx.Of(ctx)
+	tx.tx = &txState{ctx: ctx, x: x.Unsafe(), reading: tx.reading, release: func() {}}
+	tx.scope.tx = conn.scope.binding(ctx)
 	return tx
 }
 
@@ -86,11 +82,11 @@ func newTx(ctx context.Context, conn *Conn, x *sqlx.Tx) *Tx {
 func (s *txState) own(ctx context.Context, conn *Conn) {
 	stop := func() bool { return true }
 	if ctx.Done() != nil {
-		stop = context.AfterFunc(ctx, func() { _ = conn.Close() }) // waits until database/sql has rolled back
+		stop = context.AfterFunc(ctx, func() { _ = conn.held.Close() }) // waits until database/sql has rolled back
 	}
 	s.release = func() {
 		stop()
-		_ = conn.Close() // it fails only if it is closed already
+		_ = conn.held.Close() // it fails only if it is closed already
 	}
 }
 
@@ -125,11 +121,16 @@ func (tx *Tx) Rollback() error { return tx.end(false) }
 
 func (tx *Tx) end(commit bool) error {
 	if tx.copies.Load() {
-		return errBusy
+		if !commit {
+			tx.tx.root().doomed.Store(true) // CopyFrom sees to it
+		}
+		if commit || tx.copies.Load() {
+			return errBusy
+		}
 	}
 	var busy error
 	if tx.tx.outer != nil && tx.tx.check() == nil {
-		tx.tx.closeStream()
+		tx.reading.close(sql.ErrTxDone)
 		busy = tx.checkBusy()
 	}
 	err := tx.tx.end(commit)
@@ -146,15 +147,19 @@ func (s *txState) end(commit bool) error {
 	if !s.done.CompareAndSwap(false, true) {
 		return sql.ErrTxDone
 	}
-	s.closeStream()
+	s.root().reading.close(sql.ErrTxDone)
 	if s.outer != nil {
 		return s.endSavepoint(commit)
 	}
 	defer s.release()
-	if commit {
-		return s.x.Commit()
+	if !commit {
+		return s.x.Rollback()
 	}
-	return s.x.Rollback()
+	err := s.x.Commit()
+	if cause := s.ctx.Err(); cause != nil && errors.Is(err, sql.ErrTxDone) {
+		return fmt.Errorf("%w: %w", err, cause) // database/sql has rolled back
+	}
+	return err
 }
 
 // savepointAt begins a part of the transaction that can be rolled back on its own.
@@ -198,7 +203,8 @@ func (s *txState) endSavepoint(commit bool) (err error) {
 	return err
 }
 
-// ForSchema returns a view of the same transaction that is bound to another schema: a host's modules can share one.
+// ForSchema returns a view of the same transaction that is bound to another schema: a host's modules can share one. With
+// "" it follows the context of each statement, and else runs in the schema that the transaction was begun in.
 func (tx *Tx) ForSchema(schema string) *Tx {
 	view := *tx
 	view.scope.bound = newScope(tx.scope.pool, schema).bound

@@ -63,6 +63,9 @@ func (r *Row) structure(v reflect.Value, opts Options) error {
 		if !dst.CanSet() {
 			return r.fail(&c, errReadOnly)
 		}
+		if r.keep {
+			dst.SetZero() // a fill finds zero memory
+		}
 		c.fill = column{r.m, &r.fields[i]}.fill(dst)
 		r.columns = append(r.columns, c)
 	}

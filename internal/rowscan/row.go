@@ -19,6 +19,8 @@ type Options struct {
 	// Value prefers to fill the destination as one value: a struct that has no field for the only column, and a map if
 	// the only column is json or jsonb.
 	Value bool
+	// Keep leaves the fields of a struct alone that no column goes to, as sqlx does. It is for one row.
+	Keep bool
 }
 
 // isValue says whether a row with these fields fills a t as one value.
@@ -47,6 +49,7 @@ type Row struct {
 	blocks  []reflect.Value // memory that a row starts with as zero
 	links   []link          // pointers to set to copies of blocks, inner ones first
 	newMap  *map[string]any // the map to make for each row, or nil
+	keep    bool            // the blocks hold what the caller had in them
 }
 
 // target is where a column goes.
@@ -74,7 +77,7 @@ func New(dst any, opts Options, m *pgtype.Map, fields []pgconn.FieldDescription)
 		opts.Mapper = defaultMapper
 	}
 	v := p.Elem()
-	r := &Row{m: m, fields: fields, dst: v.Type(), blocks: []reflect.Value{v}}
+	r := &Row{m: m, fields: fields, dst: v.Type(), blocks: []reflect.Value{v}, keep: opts.Keep}
 	if t := v.Type(); t.Kind() == reflect.Pointer && !opts.isValue(t.Elem(), fields) {
 		v = r.block(v)
 	}
@@ -99,8 +102,10 @@ func (r *Row) Scan(raw [][]byte) error {
 	if len(raw) != len(r.fields) {
 		return r.fail(nil, reason(fmt.Sprintf("the row has %d columns and was planned for %d", len(raw), len(r.fields))))
 	}
-	for _, b := range r.blocks {
-		b.SetZero()
+	if !r.keep {
+		for _, b := range r.blocks {
+			b.SetZero()
+		}
 	}
 	if r.newMap != nil {
 		*r.newMap = make(map[string]any, len(raw))
@@ -121,6 +126,9 @@ func (r *Row) Scan(raw [][]byte) error {
 // block returns fixed memory for what the pointer v points to.
 func (r *Row) block(v reflect.Value) reflect.Value {
 	b := reflect.New(v.Type().Elem()).Elem()
+	if r.keep && !v.IsNil() {
+		b.Set(v.Elem())
+	}
 	r.blocks = append(r.blocks, b)
 	r.links = append(r.links, link{v, b})
 	return b
@@ -132,6 +140,7 @@ func (r *Row) value(v reflect.Value) error {
 		return r.fail(nil, reason(fmt.Sprintf(
 			"there are %d columns, and it takes one; select one, or use a struct or map[string]any", len(r.fields))))
 	}
+	v.SetZero()
 	f := column{r.m, &r.fields[0]}.fill(v)
 	r.columns = []target{{fill: f, typ: v.Type()}}
 	return nil

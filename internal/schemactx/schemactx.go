@@ -4,6 +4,7 @@ package schemactx
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/pgdbm/pgdbm/internal/template"
 )
@@ -16,6 +17,9 @@ type Binding struct {
 	// Pinned is for the context with which a transaction is begun: its statements stay in Schema, whatever their own
 	// contexts say. The transactions that a facade hands out as *sql.Tx are pinned, because the facade is bound.
 	Pinned bool
+
+	// Taken is set by the driver when such a transaction has begun, or nil. A wrapper may have lost the context.
+	Taken *atomic.Bool
 }
 
 type key struct{}
