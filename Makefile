@@ -1,4 +1,6 @@
 # PostgreSQL comes by itself: set PGDBM_TEST_DSN to use a server of yours, else one is started from the local programs.
+# The tests start PgBouncer in the same way. Those that need it skip themselves where it is missing, and fail if
+# PGDBM_TEST_ALL is set.
 
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v gcc clang cc),-race)

@@ -9,40 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pgdbm/pgdbm/internal/pgserver"
+	"github.com/pgdbm/pgdbm/internal/supervise/supervisetest"
 )
-
-// eventually waits for a condition that other processes bring about.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	poll := time.NewTicker(20 * time.Millisecond)
-	defer poll.Stop()
-	limit := time.After(30 * time.Second)
-	for !condition() {
-		select {
-		case <-poll.C:
-		case <-limit:
-			t.Fatalf("still not: %s", what)
-		}
-	}
-}
-
-// publicDir makes a temporary directory that every user can write to, as the
-// user that the server runs as may be another one.
-func publicDir(t *testing.T, pattern string) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", pattern)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
 
 // helper starts a program that uses a server in tempDir.
 func helper(t *testing.T, way, tempDir string) (program *exec.Cmd, lines *bufio.Reader) {
@@ -73,7 +43,7 @@ func TestDeathOfTheProgramLeavesNothing(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			// Names that need care in a shell and in a connection string.
-			program, lines := helper(t, way, publicDir(t, "a b%20+&?"))
+			program, lines := helper(t, way, supervisetest.PublicDir(t, "a b%20+&?"))
 			dsn, err := lines.ReadString('\n')
 			if err != nil {
 				t.Fatal(err)
@@ -83,13 +53,13 @@ func TestDeathOfTheProgramLeavesNothing(t *testing.T) {
 				t.Errorf("the server is in %s, not in TMPDIR", dir)
 			}
 			if way == "kill" {
-				if !leftovers(dir) {
+				if !supervisetest.Leftovers(dir) {
 					t.Errorf("%s: no trace of a running server", dir)
 				}
 				program.Process.Kill()
 			}
 			program.Wait()
-			eventually(t, "server and directory gone", func() bool { return !leftovers(dir) })
+			supervisetest.Eventually(t, "server and directory gone", func() bool { return !supervisetest.Leftovers(dir) })
 		})
 	}
 }
@@ -97,22 +67,22 @@ func TestDeathOfTheProgramLeavesNothing(t *testing.T) {
 func TestDeathDuringInitdbLeavesNothing(t *testing.T) {
 	t.Parallel()
 	needOwnServer(t)
-	tempDir := publicDir(t, "pgserver-test-")
+	tempDir := supervisetest.PublicDir(t, "pgserver-test-")
 	program, _ := helper(t, "kill", tempDir)
 	var dirs []string
-	eventually(t, "initdb has begun", func() bool {
+	supervisetest.Eventually(t, "initdb has begun", func() bool {
 		dirs, _ = filepath.Glob(tempDir + "/pgdbm-*/data/base")
 		return len(dirs) == 1
 	})
 	program.Process.Kill()
 	program.Wait()
 	dir := strings.TrimSuffix(dirs[0], "/data/base")
-	eventually(t, "server and directory gone", func() bool { return !leftovers(dir) })
+	supervisetest.Eventually(t, "server and directory gone", func() bool { return !supervisetest.Leftovers(dir) })
 }
 
 func TestServerInStrangeDirectory(t *testing.T) {
 	needOwnServer(t) // and not parallel, for Setenv
-	t.Setenv("TMPDIR", publicDir(t, "a 'b' %41+&=#"))
+	t.Setenv("TMPDIR", supervisetest.PublicDir(t, "a 'b' %41+&=#"))
 	// The server would not start if these came through to it.
 	t.Setenv("PGDATA", "/nowhere")
 	t.Setenv("PGDATESTYLE", "nonsense")

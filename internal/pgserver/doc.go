@@ -42,8 +42,8 @@
 //
 // Nothing: [Server.Stop] stops the server and removes its directory, and if
 // the program ends in any other way (a panic, os.Exit, kill -9), a supervising
-// shell process notices and does the same within moments. The supervisor has
-// its own session, so Ctrl-C in a terminal reaches the program alone.
+// shell process notices and does the same within moments. See package
+// supervise.
 //
 // The exception is a server named by PGDBM_TEST_DSN: databases that a killed
 // program did not drop stay there. Their names begin with pgdbm_test_.

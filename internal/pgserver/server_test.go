@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgdbm/pgdbm/internal/pgserver"
+	"github.com/pgdbm/pgdbm/internal/supervise/supervisetest"
 )
 
 // needOwnServer skips a test of what only a server of our own does.
@@ -57,27 +55,6 @@ func socketDir(t *testing.T, dsn string) string {
 		t.Fatal(err)
 	}
 	return config.Host
-}
-
-// leftovers reports whether dir exists or a process runs in it or names it.
-func leftovers(dir string) bool {
-	if _, err := os.Lstat(dir); err == nil {
-		return true
-	}
-	if runtime.GOOS != "linux" {
-		list, err := exec.Command("ps", "-A", "-o", "args=").Output()
-		return err != nil || strings.Contains(string(list), dir)
-	}
-	processes, _ := filepath.Glob("/proc/[0-9]*")
-	for _, process := range processes {
-		// Errors: the process has just ended.
-		args, _ := os.ReadFile(process + "/cmdline")
-		cwd, _ := os.Readlink(process + "/cwd")
-		if strings.Contains(string(args), dir) || strings.HasPrefix(cwd, dir) {
-			return true
-		}
-	}
-	return false
 }
 
 func TestDSNCanBeContinued(t *testing.T) {
@@ -200,7 +177,7 @@ func TestStopLeavesNothing(t *testing.T) {
 		}
 		defer conn.Close(t.Context())
 		dirs[i] = socketDir(t, dsn)
-		if !leftovers(dirs[i]) {
+		if !supervisetest.Leftovers(dirs[i]) {
 			t.Errorf("%s: no trace of a running server: the check is wrong", dirs[i])
 		}
 		defer func() {
@@ -218,7 +195,7 @@ func TestStopLeavesNothing(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if leftovers(dirs[i]) {
+		if supervisetest.Leftovers(dirs[i]) {
 			t.Errorf("something is left of %s", dirs[i])
 		}
 		if _, err := servers[i].DSN(t.Context()); err == nil {

@@ -1,8 +1,9 @@
 //go:build unix
 
-package pgserver
+package supervise
 
 import (
+	"crypto/rand"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,16 @@ const (
 	// pathInParent has the length of the socket's path in the parent directory.
 	pathInParent = "/pgdbm-0123456789abcdef/.s.PGSQL.5432"
 )
+
+// NewDir returns the path of a new directory for a server, which [Start] makes: in tempDir or, if that cannot work, in
+// /tmp. A socket named .s.PGSQL.5432 fits into it, and it has no comma, which separates hosts in a connection string.
+func NewDir(tempDir string) (string, error) {
+	account, err := serverAccount()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(parentDir(tempDir, account != nil), "pgdbm-"+strings.ToLower(rand.Text()[:16])), nil
+}
 
 // parentDir returns the directory to make the server's directory in: tempDir,
 // or fallbackDir if that cannot work. foreign says that the server runs as

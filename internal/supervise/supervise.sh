@@ -1,20 +1,24 @@
-# Makes and runs a PostgreSQL server, and removes every trace of it when it ends
-# or when standard input ends, that is, when the program that holds the other
-# end of the pipe is gone for whatever reason.
+# Makes a directory, runs a script that fills it and then a server in it, and
+# removes every trace of them when the server ends or when standard input ends,
+# that is, when the program that holds the other end of the pipe is gone for
+# whatever reason.
 #
-# usage: sh -c SCRIPT NAME DIRECTORY INITDB POSTGRES [OPTION...]
+# usage: sh -c SCRIPT NAME DIRECTORY PREPARE SERVER [OPTION...]
+#
+# PREPARE is a shell script; its $1 is DIRECTORY.
 
-dir=$1 initdb=$2
+dir=$1 prepare=$2
 shift 2
 
 stop=  # set when it is time to end
-child= # process id of initdb or postgres while it runs
+child= # process id of the script or the server while it runs
 
 quit() {
 	stop=1
-	# SIGQUIT makes the server end at once without waiting for its clients, but
-	# a shell starts its background processes with that signal ignored, and it
-	# is lost on one that has not set its own handler yet. SIGTERM is not.
+	# SIGQUIT makes PostgreSQL end at once without waiting for its clients, and
+	# PgBouncer from 1.23 on. But a shell starts its background processes with
+	# that signal ignored, and it is lost on one that has not set its own handler
+	# yet. SIGTERM is not; older PgBouncers end at once with it.
 	[ -z "$child" ] || { kill -s TERM "$child"; kill -s QUIT "$child"; } 2>/dev/null
 }
 
@@ -44,7 +48,7 @@ watcher=$!
 
 status=1
 if mkdir -m 700 "$dir"; then
-	run "$initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --no-locale --no-sync
+	run /bin/sh -c "$prepare" prepare "$dir"
 	if [ "$status" -eq 0 ] && [ -z "$stop" ]; then
 		run "$@"
 	fi

@@ -1,8 +1,9 @@
 //go:build unix
 
-package pgserver
+package supervise
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -10,8 +11,8 @@ import (
 	"syscall"
 )
 
-// serverAccount returns the account to run the server as: nil for our own,
-// another one if we are root, as which PostgreSQL refuses to run.
+// serverAccount returns the account to run a server as: nil for our own,
+// another one if we are root, as which the servers refuse to run.
 func serverAccount() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -21,19 +22,19 @@ func serverAccount() (*syscall.Credential, error) {
 			return credential(account)
 		}
 	}
-	return nil, fmt.Errorf("pgserver: PostgreSQL does not run as root, and there is no user postgres or nobody: "+
-		"add one, run as another user, or set %s", dsnVariable)
+	return nil, errors.New("the server does not run as root, and there is no user postgres or nobody: " +
+		"add one or run as another user")
 }
 
 func credential(account *user.User) (*syscall.Credential, error) {
 	// Signed, because nobody is -2 on macOS.
 	uid, err := strconv.ParseInt(account.Uid, 10, 64)
 	if err != nil {
-		return nil, fmt.Errorf("pgserver: user id of %s: %w", account.Username, err)
+		return nil, fmt.Errorf("user id of %s: %w", account.Username, err)
 	}
 	gid, err := strconv.ParseInt(account.Gid, 10, 64)
 	if err != nil {
-		return nil, fmt.Errorf("pgserver: group id of %s: %w", account.Username, err)
+		return nil, fmt.Errorf("group id of %s: %w", account.Username, err)
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package pgserver
+package supervise
 
 import (
 	"bytes"
@@ -8,16 +8,13 @@ import (
 	"sync"
 )
 
-// outputLimit is how much of the server's output is kept for error messages.
+// outputLimit is how much of the server's output is kept for messages.
 const outputLimit = 64 << 10
 
-// readyMark is in the line that the server logs when it accepts connections.
-// The server runs with LC_ALL=C, so the line is not translated.
-var readyMark = []byte("database system is ready to accept connections")
-
 // output receives what the server writes: it keeps the end of it, and closes
-// ready when the server accepts connections.
+// ready when that contains mark.
 type output struct {
+	mark  []byte
 	ready chan struct{}
 
 	mu      sync.Mutex
@@ -25,8 +22,8 @@ type output struct {
 	isReady bool
 }
 
-func newOutput() *output {
-	return &output{ready: make(chan struct{})}
+func newOutput(mark string) *output {
+	return &output{mark: []byte(mark), ready: make(chan struct{})}
 }
 
 // Write never fails, so that the pipe behind it is always drained.
@@ -34,7 +31,7 @@ func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.tail = append(o.tail, p...)
-	if !o.isReady && bytes.Contains(o.tail, readyMark) {
+	if !o.isReady && bytes.Contains(o.tail, o.mark) {
 		o.isReady = true
 		close(o.ready)
 	}
@@ -44,7 +41,7 @@ func (o *output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String returns the kept output, indented for the use in an error message.
+// String returns the kept output, indented for the use in a message.
 func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -1,0 +1,11 @@
+package pgbouncer
+
+// What the tests need besides Start.
+var (
+	ConfigFile   = configFile
+	FindProgram  = findProgram
+	StartProgram = start
+)
+
+// DebianDir is where Debian has the program.
+const DebianDir = debianDir
