@@ -2,7 +2,8 @@
 // statement, without a transaction, and for the output of pg_dump.
 //
 // [Split] cuts the text into pieces, and every byte of it belongs to exactly one of them, in order. White space and
-// comments belong to the piece that follows them. The text is SQL whose templates are expanded already.
+// comments belong to the piece that follows them. Templates in the text may be expanded or not: none has a quote or a
+// semicolon.
 //
 // # Where a statement ends
 //

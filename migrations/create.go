@@ -1,0 +1,174 @@
+package migrations
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// timestamp is how a version is made of a time.
+const timestamp = "20060102150405"
+
+const draft = `-- %[1]s
+--
+-- Write the SQL here and remove this comment. A file without a statement is refused, so that no draft is forgotten.
+-- Templates become names in the schema that is migrated: {{tables.users}} the table "myschema".users, and {{schema}} the
+-- schema "myschema". All statements run in one transaction, without BEGIN and COMMIT.
+`
+
+// Create writes the file for the next migration into a folder and returns its path. Name says what the migration does:
+// "Add users!" makes add_users of it. Letters and digits are kept, in lower case. A name that begins with R__ makes a
+// repeatable migration.
+//
+// The file is named like the one with the highest version in the folder, or 001_add_users.sql if there is none. A number
+// keeps its width, and a timestamp is the time in UTC, or a second after the last one if that is later. Versions of Go
+// functions are not known here. In the style of golang-migrate there are two files, and the path is that of .up.sql; a
+// folder that has a folder down gets a file there too. As for [New], the files may be in the only folder of dir that has
+// any.
+//
+// The files hold nothing but a comment, and until there is a statement, [New] refuses them. Create never overwrites a
+// file: its error is [fs.ErrExist] then. It is a [*SourceError] if the folder has files that are no migration's.
+func Create(dir, name string) (string, error) { return create(dir, name, time.Now()) }
+
+func create(dir, name string, now time.Time) (string, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return "", fmt.Errorf("pgdbm: the new migration needs a folder that exists: %w", err)
+	}
+	defer func() { _ = root.Close() }() // the files in it are closed, with their errors
+	folder, names, err := takenNames(root.FS())
+	if err != nil {
+		return "", err
+	}
+	next, err := nextFile(names, name, now)
+	if err != nil {
+		return "", err
+	}
+	file := path.Join(folder, next.file)
+	if err := createFile(root, file, fmt.Sprintf(draft, next.name)); err != nil {
+		return "", err
+	}
+	if next.kind == Versioned && (next.style.upDown || hasUndoFolder(root.FS(), folder)) {
+		undo := path.Join(folder, next.undoFile())
+		if err := createFile(root, undo, fmt.Sprintf(draft, "undo "+next.name)); err != nil {
+			return "", errors.Join(err, root.Remove(file))
+		}
+	}
+	return filepath.Join(dir, filepath.FromSlash(file)), nil
+}
+
+// takenNames returns the folder of the migrations and the names in it. Those of undos are among them, so that no new
+// migration gets one that is left over.
+func takenNames(files fs.FS) (folder string, names []fileName, err error) {
+	if folder, err = findFolder(files); err != nil {
+		return "", nil, err
+	}
+	var problems []error
+	names, undos, err := readNames(files, folder, func(e *SourceError) { problems = append(problems, e) })
+	for _, u := range undos {
+		names = append(names, u.fileName)
+	}
+	return folder, names, errors.Join(append(problems, err)...)
+}
+
+// nextFile returns the name for a new file beside those that are there.
+func nextFile(names []fileName, name string, now time.Time) (fileName, error) {
+	repeated, isRepeatable := strings.CutPrefix(name, "R__")
+	cleaned := cleanName(repeated)
+	refuse := func(reason string) (fileName, error) {
+		return fileName{}, fmt.Errorf("pgdbm: there can be no migration with the name %q: %s", name, reason)
+	}
+	if cleaned == "" {
+		return refuse("it has no letters and digits")
+	}
+	file := "R__" + cleaned + ".sql"
+	var version int64
+	if !isRepeatable {
+		last := highest(names)
+		if last.version == math.MaxInt64 {
+			return refuse("the version before it, of " + last.file + ", is the last that there can be")
+		}
+		version = last.nextVersion(now)
+		file = last.style.file(version, cleaned)
+	}
+	next, reason := parseName(file)
+	switch {
+	case reason != "":
+		return refuse(reason)
+	case next.version != version || next.name != cleaned:
+		return refuse("behind the version it would be taken for a part of it")
+	}
+	return next, nil
+}
+
+// cleanName keeps letters and digits, in lower case, with _ for anything in between.
+func cleanName(name string) string {
+	other := func(r rune) bool { return !unicode.In(r, unicode.Letter, unicode.Number, unicode.Mark) }
+	return strings.Join(strings.FieldsFunc(strings.ToLower(name), other), "_")
+}
+
+// highest returns the name with the highest version. If there is none, it is that of a version 0 before 001_name.sql.
+func highest(names []fileName) fileName {
+	last := fileName{style: style{width: len("001")}}
+	versioned := slices.DeleteFunc(slices.Clone(names), func(n fileName) bool { return n.kind == Repeatable })
+	if len(versioned) == 0 {
+		return last
+	}
+	return slices.MaxFunc(versioned, func(a, b fileName) int { return cmp.Compare(a.version, b.version) })
+}
+
+// nextVersion returns the version after n: a time after a time, else the next number.
+func (n fileName) nextVersion(now time.Time) int64 {
+	last, err := time.Parse(timestamp, strconv.FormatInt(n.version, 10))
+	if err != nil {
+		return n.version + 1
+	}
+	next := last.Add(time.Second)
+	if now.After(next) {
+		next = now.UTC()
+	}
+	version, err := strconv.ParseInt(next.Format(timestamp), 10, 64)
+	if err != nil {
+		return n.version + 1
+	}
+	return version
+}
+
+// file returns the name of a migration's file in the style.
+func (s style) file(version int64, name string) string {
+	digits := fmt.Sprintf("%0*d", s.width, version)
+	if s.split {
+		digits = digits[:len("20060102")] + "_" + digits[len("20060102"):]
+	}
+	between, ending := "_", ".sql"
+	if s.prefix != "" {
+		between = "__"
+	}
+	if s.upDown {
+		ending = ".up.sql"
+	}
+	return s.prefix + digits + between + name + ending
+}
+
+// createFile writes a new file.
+func createFile(root *os.Root, file, text string) error {
+	f, err := root.OpenFile(filepath.FromSlash(file), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err == nil {
+		_, err = f.WriteString(text)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("pgdbm: the new migration cannot be written: %w", err)
+	}
+	return nil
+}

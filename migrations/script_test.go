@@ -1,0 +1,243 @@
+package migrations
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var updateScripts = flag.Bool("update-scripts", false, "write the golden files of scripts")
+
+// mustScript reads a text that is good.
+func mustScript(t *testing.T, text string) *script {
+	t.Helper()
+	s, err := newScript("001_create_users.sql", []byte(text))
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return s
+}
+
+// TestScriptGolden compares what testdata/scripts/*.sql are made into with the .golden file beside each.
+func TestScriptGolden(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join("testdata", "scripts", "*.sql"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, golden := showScript(t, mustScript(t, string(text))), strings.TrimSuffix(file, ".sql")+".golden"
+		if *updateScripts {
+			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil || got != string(want) {
+			t.Errorf("%s: %v; it is not what is in %s; -update-scripts writes it anew:\n%s", file, err, golden, got)
+		}
+	}
+}
+
+// showScript writes what is known about a script, and each statement with its place and its rows.
+func showScript(t *testing.T, s *script) string {
+	t.Helper()
+	texts, err := s.expand("My app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "no transaction %v, session state %v, copies %v\n", s.noTransaction, s.sessionState(), s.copies())
+	for i, text := range texts {
+		line, column, _ := s.place(i, "My app", 0)
+		fmt.Fprintf(&b, "line %d, column %d\n", line, column)
+		for part := range strings.Lines(text) {
+			fmt.Fprintf(&b, "    %q\n", part)
+		}
+		if st := s.statements[i]; st.copies {
+			fmt.Fprintf(&b, "  rows\n")
+			for part := range strings.Lines(st.rows) {
+				fmt.Fprintf(&b, "    %q\n", part)
+			}
+		}
+	}
+	return b.String()
+}
+
+// TestScriptRefuses looks at the place and the reason of errors.
+func TestScriptRefuses(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		text  string
+		place string // line:column
+		parts []string
+	}{
+		"empty":            {"", "0:0", []string{"no statement"}},
+		"white space":      {" \r\n\t\n", "0:0", []string{"no statement"}},
+		"comments only":    {"-- a\n/* b */;\n", "0:0", []string{"no statement"}},
+		"BOM only":         {bom, "0:0", []string{"no statement"}},
+		"directive only":   {"-- pgdbm:no-transaction\n", "0:0", []string{"no statement"}},
+		"psql only":        {"\\restrict a\n", "0:0", []string{"no statement"}},
+		"a pair only":      {"BEGIN;\nCOMMIT;\n", "0:0", []string{"no statement"}},
+		"not UTF-8":        {"SELECT 1;\r\nSELECT 'é\xff';", "2:10", []string{"not UTF-8", "save the file as UTF-8"}},
+		"UTF-16":           {"\xff\xfeS\x00E\x00", "1:1", []string{"save the file as UTF-8"}},
+		"NUL":              {bom + "SELECT '\x00';", "1:9", []string{"NUL byte"}},
+		"open literal":     {bom + "\r\nSELECT 'a;", "2:8", []string{"never closed"}},
+		"psql's command":   {"SELECT 1;\n \\connect a\n", "2:2", []string{`\connect`, "psql"}},
+		"rows without end": {"SELECT 1;\nCOPY t FROM stdin;\n1\n", "2:1", []string{`\.`}},
+		"unknown template": {"SELECT 1;\r\nSELECT é\n  FROM {{table.users}};", "3:8",
+			[]string{"template {{table.users}}", "did you mean {{tables.users}}?"}},
+		"in a literal":     {"SELECT 1;\nSELECT '{{shema}}';", "2:9", []string{"did you mean {{schema}}?"}},
+		"COMMIT inside":    {"SELECT 1; -- é\n  COMMIT;\nSELECT 2;", "2:3", []string{"COMMIT: ", "-- pgdbm:no-transaction"}},
+		"COMMIT after":     {"SELECT 1;\nCOMMIT;", "2:1", []string{"COMMIT: "}},
+		"BEGIN alone":      {"/* a */ begin;\nSELECT 1;", "1:9", []string{"BEGIN: "}},
+		"SAVEPOINT":        {"BEGIN; SAVEPOINT a; COMMIT;", "1:8", []string{"SAVEPOINT: "}},
+		"two transactions": {"BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2; COMMIT;", "1:18", []string{"COMMIT: "}},
+		"isolation level": {"BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1; COMMIT;", "1:7",
+			[]string{"options of the transaction"}},
+		"pair on its own":   {"-- pgdbm:no-transaction\nBEGIN;\nSELECT 1;\nCOMMIT;", "2:1", []string{"BEGIN: ", "runs on its own"}},
+		"ROLLBACK, no pair": {"-- pgdbm:no-transaction\nSELECT 1; ROLLBACK;", "2:11", []string{"ROLLBACK: ", "runs on its own"}},
+	} {
+		_, err := newScript("sql/001_a.sql", []byte(test.text))
+		var e *SourceError
+		if !errors.As(err, &e) || e.File != "sql/001_a.sql" || fmt.Sprintf("%d:%d", e.Line, e.Column) != test.place {
+			t.Errorf("%s: %v; want a *SourceError at %s", name, err, test.place)
+			continue
+		}
+		if e.Line > 0 {
+			test.parts = append(test.parts, fmt.Sprintf("pgdbm: sql/001_a.sql, line %d, column %d: ", e.Line, e.Column))
+		}
+		for _, part := range test.parts {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %v; want in it %q", name, err, part)
+			}
+		}
+		if strings.Count(err.Error(), "pgdbm: ") != 1 || strings.Count(err.Error(), "column") > 1 {
+			t.Errorf("%s: the text has the place or the prefix twice: %v", name, err)
+		}
+	}
+}
+
+// TestScriptText wants the text that runs to be what the checksum is made of: LF only, and no BOM.
+func TestScriptText(t *testing.T) {
+	t.Parallel()
+	s := mustScript(t, bom+"SELECT 'a\r\nb';\rCOPY t FROM stdin;\r\n1\r\n\\.\r\n")
+	if s.text != "SELECT 'a\nb';\nCOPY t FROM stdin;\n1\n\\.\n" || s.statements[0].sql.Text != "SELECT 'a\nb';" ||
+		s.statements[1].rows != "1\n" {
+		t.Errorf("%q, %+v", s.text, s.statements)
+	}
+	if want := checksum(bom + s.text); s.checksum != want || s.checksum == checksum(s.text) {
+		t.Errorf("checksum %s, want %s", s.checksum, want)
+	}
+	if mustScript(t, "BEGIN;\nSELECT 1;\nCOMMIT;").checksum != checksum("BEGIN;\nSELECT 1;\nCOMMIT;") {
+		t.Error("the checksum lacks the pair of BEGIN and COMMIT")
+	}
+}
+
+// TestScriptPlace wants each byte of what is expanded to come from the right place in the file.
+func TestScriptPlace(t *testing.T) {
+	t.Parallel()
+	s := mustScript(t, bom+"SELECT 1;\r\n\r\n  SELECT 'é', x FROM {{tables.users}} AS u,\r\n\tmissing;\r\n")
+	for _, test := range []struct {
+		schema, at   string // the byte where this begins in the expanded text
+		line, column int
+		text         string
+	}{
+		{"My app", "SELECT", 3, 3, "  SELECT 'é', x FROM {{tables.users}} AS u,"},
+		{"My app", "x FROM", 3, 15, "  SELECT 'é', x FROM {{tables.users}} AS u,"},
+		{"My app", "app", 3, 22, "  SELECT 'é', x FROM {{tables.users}} AS u,"},
+		{"My app", "AS u", 3, 39, "  SELECT 'é', x FROM {{tables.users}} AS u,"},
+		{"a", "AS u", 3, 39, "  SELECT 'é', x FROM {{tables.users}} AS u,"},
+		{"", "missing", 4, 2, "\tmissing;"},
+		{"My app", "missing", 4, 2, "\tmissing;"},
+		{"My app", ";", 4, 9, "\tmissing;"},
+	} {
+		texts, err := s.expand(test.schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, column, text := s.place(1, test.schema, strings.Index(texts[1], test.at))
+		if line != test.line || column != test.column || text != test.text {
+			t.Errorf("%s: %d, %d, %q; want %+v", test.at, line, column, text, test)
+		}
+	}
+	if line, column, text := s.place(0, "a", 0); line != 1 || column != 1 || text != "SELECT 1;" {
+		t.Errorf("%d, %d, %q", line, column, text)
+	}
+	last := mustScript(t, "SELECT 1") // no line end
+	for _, offset := range []int{-1, 8, 1000} {
+		if line, column, text := last.place(0, "a", offset); line != 1 || column != max(1, min(offset+1, 9)) || text != "SELECT 1" {
+			t.Errorf("offset %d: %d, %d, %q", offset, line, column, text)
+		}
+	}
+}
+
+func TestScriptExpandRefuses(t *testing.T) {
+	t.Parallel()
+	s := mustScript(t, "SELECT 1;\nDO $a$ BEGIN\n  PERFORM {{schema}}.f();\nEND $a$;\n")
+	_, err := s.expand("x$a$y")
+	var e *SourceError
+	if !errors.As(err, &e) || e.Line != 3 || e.Column != 11 || !strings.Contains(e.Reason, "another tag") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestScriptSessionState(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"SELECT 1; CREATE TABLE a (b int);":                       false,
+		"SELECT 1; SET search_path = a;":                          true,
+		"SELECT 1; SET LOCAL search_path = a; SELECT 2":           true,
+		"SELECT set_config('a.b', 'c', true);":                    true,
+		"CREATE TEMP TABLE a (b int);":                            true,
+		"COPY a FROM stdin;\nSET search_path = b;\n\\.\nSELECT 1": false,
+	} {
+		if got := mustScript(t, text).sessionState(); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
+// FuzzScript checks that any text is refused with a *SourceError for a place in it, or has statements that come from it.
+func FuzzScript(f *testing.F) {
+	files, err := filepath.Glob(filepath.Join("testdata", "scripts", "*.sql"))
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no files: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add("BEGIN; COPY a FROM stdin;\n1\n\\.\nCOMMIT;")
+	f.Add(bom + "-- pgdbm:no-transaction\r\nSELECT E'\\'';/* /* */-- a\r*/")
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := newScript("001_a.sql", []byte(text))
+		var e *SourceError
+		if err != nil {
+			if !errors.As(err, &e) || e.Line > strings.Count(normalize(text), "\n")+1 {
+				t.Fatalf("%q: %v", text, err)
+			}
+			return
+		}
+		for i, st := range s.statements {
+			if !strings.HasPrefix(s.text[st.start:], st.sql.Text) || st.rows != "" && !st.copies {
+				t.Fatalf("%q: %+v", text, st)
+			}
+			s.place(i, "a", len(text))
+		}
+		if _, err := s.expand("a"); err != nil && !errors.As(err, &e) {
+			t.Fatalf("%q: %v", text, err)
+		}
+	})
+}

@@ -1,0 +1,243 @@
+package migrations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/pgdbm/pgdbm/schemadb"
+)
+
+// sourceFiles makes a file system of names. The text of each is a statement with its name in a comment.
+func sourceFiles(names ...string) fstest.MapFS {
+	files := fstest.MapFS{}
+	for _, name := range names {
+		files[name] = &fstest.MapFile{Data: []byte("SELECT 1; -- " + strings.ToValidUTF8(name, "?") + "\n")}
+	}
+	return files
+}
+
+func goUp(context.Context, *schemadb.Tx) error { return nil }
+
+func TestSourceOrder(t *testing.T) {
+	t.Parallel()
+	files := sourceFiles("R__b.sql", "R__a-b.sql", "R__a.sql", "10_ten.sql", "2_two.sql", "001_one.sql", "0_zero.sql",
+		"V3__three.sql", "20260101_120000_stamp.sql", "0004_four.up.sql", "0004_four.down.sql", "down/2_two.sql")
+	s, err := readSource(files, []goMigration{
+		{version: 5, name: "five", up: goUp, down: goUp}, {version: 11, name: "eleven", up: goUp},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range s.migrations {
+		line := fmt.Sprintf("%d %s %s %s", m.Version, m.Name, m.File, m.Kind)
+		if m.Undoable {
+			line += " undoable"
+		}
+		if m.Undoable != (m.down != nil || m.downFunc != nil) || m.Go != (m.upFunc != nil) || m.Go != (m.up == nil) {
+			t.Errorf("%+v", m)
+		}
+		if len(m.Checksum) != 64 {
+			t.Errorf("%s: checksum %q", m.File, m.Checksum)
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"0 zero 0_zero.sql versioned", "1 one 001_one.sql versioned", "2 two 2_two.sql versioned undoable",
+		"3 three V3__three.sql versioned", "4 four 0004_four.up.sql versioned undoable", "5 five 005_five.go versioned undoable",
+		"10 ten 10_ten.sql versioned", "11 eleven 011_eleven.go versioned",
+		"20260101120000 stamp 20260101_120000_stamp.sql versioned", "0 a R__a.sql repeatable", "0 a-b R__a-b.sql repeatable",
+		"0 b R__b.sql repeatable",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if four := s.migrations[4]; four.up.file != "0004_four.up.sql" || four.down.file != "0004_four.down.sql" ||
+		four.Checksum != checksum("SELECT 1; -- 0004_four.up.sql") || four.Checksum != four.up.checksum {
+		t.Errorf("%+v", four)
+	}
+	if two := s.migrations[2]; two.down.file != "down/2_two.sql" || len(two.down.statements) != 1 {
+		t.Errorf("%+v", two.down)
+	}
+}
+
+func TestSourceFolder(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		files fstest.MapFS
+		want  string // the file of the only migration
+	}{
+		"root":                  {sourceFiles("001_a.sql"), "001_a.sql"},
+		"root wins":             {sourceFiles("001_a.sql", "other/002_b.sql", "third/003_c.sql"), "001_a.sql"},
+		"the only folder":       {sourceFiles("sql/001_a.sql", "docs/readme.md", "down/readme.txt"), "sql/001_a.sql"},
+		"down is no candidate":  {sourceFiles("sql/001_a.sql", "down/001_a.sql"), "sql/001_a.sql"},
+		"undo in the folder":    {sourceFiles("sql/001_a.sql", "sql/down/001_a.sql"), "sql/001_a.sql"},
+		"hidden files":          {sourceFiles("001_a.sql", ".002_b.sql", "._001_a.sql", ".git/003_c.sql"), "001_a.sql"},
+		"hidden folder":         {sourceFiles("sql/001_a.sql", ".git/003_c.sql"), "sql/001_a.sql"},
+		"other files":           {sourceFiles("001_a.sql", "readme.md", "001_a.sql~", "002_b.sql.bak", "002_b.txt"), "001_a.sql"},
+		"a folder called .sql":  {sourceFiles("001_a.sql", "002_b.sql/readme.md"), "001_a.sql"},
+		"deeper ones are not":   {sourceFiles("sql/001_a.sql", "sql/old/001_a.sql"), "sql/001_a.sql"},
+		"a file called down":    {sourceFiles("001_a.sql", "down"), "001_a.sql"},
+		"hidden files in down/": {sourceFiles("001_a.sql", "down/.001_b.sql"), "001_a.sql"},
+	} {
+		s, err := readSource(test.files, nil)
+		if err != nil || len(s.migrations) != 1 || s.migrations[0].up.file != test.want {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if m := s.migrations[0]; m.Undoable != (name == "undo in the folder") || strings.Contains(m.File, "/") {
+			t.Errorf("%s: %+v", name, m)
+		}
+	}
+}
+
+// TestSourceRefuses looks at errors that name the file and say what to do.
+func TestSourceRefuses(t *testing.T) {
+	t.Parallel()
+	long := "001_" + strings.Repeat("a", 248) + ".sql"
+	for name, test := range map[string]struct {
+		files     fstest.MapFS
+		functions []goMigration
+		file      string
+		parts     []string
+	}{
+		"two folders": {sourceFiles("a/001_a.sql", "b/001_b.sql"), nil, "b",
+			[]string{"and in a", `fs.Sub(files, "a")`}},
+		"unreadable name": {sourceFiles("sql/001_a.sql", "sql/schema.sql"), nil, "sql/schema.sql",
+			[]string{"V1__name.sql", "fs.Sub"}},
+		"unreadable name, only file": {sourceFiles("schema.sql", "sql/001_a.sql"), nil, "schema.sql", []string{"fs.Sub"}},
+		"unreadable undo":            {sourceFiles("001_a.sql", "down/a.sql"), nil, "down/a.sql", []string{"V1__name.sql"}},
+		"upper case ending":          {sourceFiles("001_a.sql", "002_b.SQL"), nil, "002_b.SQL", []string{"lower case"}},
+		"long name":                  {sourceFiles(long), nil, long, []string{"255 characters"}},
+		"control character":          {sourceFiles("001_a\n.sql"), nil, `"001_a\n.sql"`, []string{"V1__name.sql"}},
+		"same version": {sourceFiles("1_a.sql", "1_b.sql"), nil, "1_b.sql",
+			[]string{"version 1 ", "1_a.sql", "another version"}},
+		"1 and 001": {sourceFiles("1_a.sql", "001_b.sql"), nil, "1_a.sql", []string{"version 1 ", "001_b.sql"}},
+		"V1 and 1":  {sourceFiles("1_a.sql", "V1__a.sql"), nil, "V1__a.sql", []string{"version 1 ", "1_a.sql"}},
+		"split and not": {sourceFiles("20260101120000_a.sql", "20260101_120000_b.sql"), nil, "20260101_120000_b.sql",
+			[]string{"version 20260101120000 ", "20260101120000_a.sql"}},
+		"plain and .up.sql": {sourceFiles("1_a.sql", "1_a.up.sql"), nil, "1_a.up.sql", []string{"version 1 ", "1_a.sql"}},
+		"file and function": {sourceFiles("001_a.sql"), []goMigration{{version: 1, name: "b", up: goUp}}, "001_b.go",
+			[]string{"version 1 ", "001_a.sql"}},
+		"two functions": {nil, []goMigration{{version: 1, name: "a", up: goUp}, {version: 1, name: "b", up: goUp}}, "001_b.go",
+			[]string{"version 1 ", "001_a.go"}},
+		"undo without anything": {sourceFiles("001_a.sql", "down/002_b.sql"), nil, "down/002_b.sql",
+			[]string{"because 002_b.sql does not exist", "remove it"}},
+		"undo with another name": {sourceFiles("001_a.sql", "down/001_b.sql"), nil, "down/001_b.sql",
+			[]string{"if it is for 001_a.sql, call it down/001_a.sql"}},
+		".down.sql with another name": {sourceFiles("s/1_a.up.sql", "s/1_b.down.sql"), nil, "s/1_b.down.sql",
+			[]string{"because s/1_b.up.sql does not", "if it is for 1_a.up.sql, call it s/1_a.down.sql"}},
+		".down.sql for a plain file": {sourceFiles("1_a.sql", "1_a.down.sql"), nil, "1_a.down.sql",
+			[]string{"call it down/1_a.sql"}},
+		"undo of a function": {sourceFiles("down/001_a.sql"), []goMigration{{version: 1, name: "a", up: goUp}}, "down/001_a.sql",
+			[]string{"Go function a"}},
+		"undos only": {sourceFiles("down/001_a.sql"), nil, "down/001_a.sql", []string{"bring that file back"}},
+		"undo of repeatable": {sourceFiles("R__a.sql", "down/R__a.sql"), nil, "down/R__a.sql",
+			[]string{"repeatable migration has no undo"}},
+		"two undos": {sourceFiles("1_a.up.sql", "1_a.down.sql", "down/1_a.up.sql"), nil, "down/1_a.up.sql",
+			[]string{"1_a.down.sql undoes 1_a.up.sql too"}},
+		"an empty undo": {fstest.MapFS{"1_a.sql": {Data: []byte("SELECT 1")}, "down/1_a.sql": {Data: []byte("-- no\n")}}, nil,
+			"down/1_a.sql", []string{"no statement"}},
+		"no regular file": {fstest.MapFS{"1_a.sql": {Mode: fs.ModeNamedPipe}}, nil, "1_a.sql", []string{"no regular file"}},
+	} {
+		var files fs.FS
+		if test.files != nil {
+			files = test.files
+		}
+		_, err := readSource(files, test.functions)
+		var e *SourceError
+		if !errors.As(err, &e) || e.File != test.file || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v; want one *SourceError for %s", name, err, test.file)
+			continue
+		}
+		for _, part := range append(test.parts, "pgdbm: "+test.file+": ") {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %v; want in it %q", name, err, part)
+			}
+		}
+	}
+}
+
+func TestSourceFunctionsRefused(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		function goMigration
+		part     string
+	}{
+		"nil":         {goMigration{version: 1, name: "a"}, "001_a.go: the function is nil"},
+		"only undo":   {goMigration{version: 1, name: "a", down: goUp}, "001_a.go: the function is nil"},
+		"negative":    {goMigration{version: -1, name: "a", up: goUp}, "negative"},
+		"no name":     {goMigration{version: 1, up: goUp}, "needs a name"},
+		"slash":       {goMigration{version: 1, name: "a/b", up: goUp}, "use letters"},
+		"not UTF-8":   {goMigration{version: 1, name: "a\xff", up: goUp}, "use letters"},
+		"line break":  {goMigration{version: 1, name: "a\nb", up: goUp}, `"001_a\nb.go": the name`},
+		"a long name": {goMigration{version: 1, name: strings.Repeat("a", 249), up: goUp}, "255 characters"},
+	} {
+		_, err := readSource(nil, []goMigration{test.function})
+		var e *SourceError
+		if !errors.As(err, &e) || !strings.Contains(err.Error(), test.part) {
+			t.Errorf("%s: %v, want %q", name, err, test.part)
+		}
+	}
+	ok := goMigration{version: 0, name: strings.Repeat("a", 248), up: goUp}
+	if s, err := readSource(nil, []goMigration{ok}); err != nil || len(s.migrations) != 1 {
+		t.Errorf("255 characters: %v", err)
+	}
+}
+
+// TestSourceManyErrors wants all that is wrong in one go, and nothing twice.
+func TestSourceManyErrors(t *testing.T) {
+	t.Parallel()
+	files := sourceFiles("001_a.sql", "001_b.sql", "down/001_b.sql", "schema.sql", "down/009_x.sql", "002_c.sql")
+	files["003_d.sql"] = &fstest.MapFile{}
+	_, err := readSource(files, []goMigration{{version: 2, name: "c"}})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	var got []string
+	for line := range strings.Lines(err.Error()) {
+		file, _, _ := strings.Cut(strings.TrimPrefix(line, "pgdbm: "), ":")
+		got = append(got, file)
+	}
+	want := []string{"schema.sql", "001_b.sql", "002_c.go", "down/009_x.sql", "003_d.sql"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q\n%v", got, want, err)
+	}
+}
+
+func TestSourceNothing(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		files fs.FS
+		parts []string
+	}{
+		"nil":     {nil, []string{"embed.FS", "migrations.Go"}},
+		"empty":   {fstest.MapFS{}, []string{"in the root of the file system;", "fs.Sub"}},
+		"too low": {sourceFiles("db/sql/001_a.sql", "docs/a.md"), []string{"root of the file system and in db, docs;", "fs.Sub"}},
+	} {
+		_, err := readSource(test.files, nil)
+		if !errors.Is(err, ErrNoMigrations) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, part := range test.parts {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %v; want in it %q", name, err, part)
+			}
+		}
+	}
+	if s, err := readSource(fstest.MapFS{}, []goMigration{{name: "a", up: goUp}}); err != nil || len(s.migrations) != 1 {
+		t.Errorf("a function and no files: %v", err)
+	}
+	_, err := readSource(Dir("does/not/exist"), nil)
+	var e *SourceError
+	if !errors.As(err, &e) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no such folder: %v", err)
+	}
+}
