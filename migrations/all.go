@@ -1,0 +1,331 @@
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pgdbm/pgdbm/internal/template"
+	"github.com/pgdbm/pgdbm/schemadb"
+)
+
+// ApplyAll applies the files to each of the schemas, several at once, on one pool: what [New] and [Migrator.Apply] would
+// do one by one. A schema that fails does not stop the others. Names that come twice count once.
+//
+// To find out which schemas have nothing to do, it asks once for a thousand schemas, or once for all with [SharedHistory].
+// When ctx ends, as with signal.NotifyContext, what is in flight is finished or rolled back, and no other schema begins; to
+// run it again does the rest.
+//
+// The result is never nil. The error is an *[AllError] if a schema has failed or was not reached, or says why nothing was
+// begun: see [New].
+func ApplyAll[DB *sql.DB | *schemadb.DB](ctx context.Context, db DB, files fs.FS, schemas iter.Seq[string], opts ...Option) (*AllResult, error) {
+	a := &all{result: &AllResult{}, begun: time.Now()}
+	defer func() { a.result.Duration = time.Since(a.begun) }()
+	switch db := any(db).(type) {
+	case *sql.DB:
+		if db != nil {
+			a.db = schemadb.New(db, "")
+		}
+	case *schemadb.DB:
+		a.db = db
+	}
+	if a.db == nil {
+		return a.result, errNilDB
+	}
+	var err error
+	if a.options, err = newOptions(opts); err != nil {
+		return a.result, err
+	}
+	if a.source, err = readSource(files, a.options.functions); err != nil {
+		return a.result, err
+	}
+	a.warn()
+	targets := a.targets(schemas)
+	if err := a.run(ctx, targets); err != nil {
+		return a.result, err
+	}
+	return a.result, a.result.err(context.Cause(ctx))
+}
+
+// all is a run over many schemas.
+type all struct {
+	options options
+	db      *schemadb.DB
+	source  *source
+	begun   time.Time
+	total   int
+	workers []*worker
+
+	mu     sync.Mutex // guards result, and the calls of progress
+	result *AllResult
+}
+
+// warn names the files that do the same in every schema: without a template their names go to the search_path.
+func (a *all) warn() {
+	for _, m := range a.source.migrations {
+		if m.up != nil && !m.up.hasTemplates() {
+			a.options.log.Warn("pgdbm: a file of ApplyAll has no template, so it runs once for each schema and does the same each time: "+
+				"names without a schema are looked up in the search_path of the connection", slog.String("file", m.File))
+		}
+	}
+}
+
+// targets returns what to migrate. Names that no schema can have have failed.
+func (a *all) targets(schemas iter.Seq[string]) []target {
+	var targets []target
+	seen := map[string]bool{}
+	for name := range schemas {
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		if err := template.CheckSchema(name); err != nil {
+			a.result.Failed = append(a.result.Failed, Failure{Schema: name, Err: err})
+			continue
+		}
+		t := target{name: name, schema: name, module: a.options.module, shared: a.options.sharedSchema}
+		if t.module == "" {
+			t.module = name
+		}
+		targets = append(targets, t)
+	}
+	a.total = len(seen)
+	return targets
+}
+
+// run looks at the targets, and migrates those that are not up to date. Its error says why it could not begin.
+func (a *all) run(ctx context.Context, targets []target) error {
+	if len(targets) == 0 {
+		return nil
+	}
+	sessions, err := borrow(ctx, a.db.Pool(), 2, a.options.waitLimit)
+	if err != nil {
+		a.notReached(targets)
+		return err
+	}
+	first := &worker{all: a, session: sessions[1]}
+	if a.options.module == "" {
+		first.holder = sessions[0] // each schema is a module, with a lock of its own
+	} else {
+		held, hold, err := holdModule(ctx, &a.options, sessions[0], targets[0])
+		if err != nil {
+			closeAll(sessions)
+			a.notReached(targets)
+			return err
+		}
+		defer hold.release()
+		ctx = held
+	}
+	a.workers = []*worker{first}
+	for len(a.workers) < a.parallel() {
+		a.workers = append(a.workers, &worker{all: a, session: &session{}})
+	}
+	defer func() {
+		for _, w := range a.workers {
+			w.close()
+		}
+	}()
+	a.migrate(ctx, targets, a.look(ctx, targets))
+	return nil
+}
+
+// parallel is how many schemas can be migrated at once with the connections of the pool.
+func (a *all) parallel() int {
+	most := a.db.Stats().MaxOpenConnections
+	switch {
+	case most == 0:
+		return a.options.workers
+	case a.options.module == "":
+		return min(a.options.workers, most/2)
+	}
+	return min(a.options.workers, most-1)
+}
+
+// each calls fn with the numbers up to n, in the workers.
+func (a *all) each(n int, fn func(w *worker, i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for _, w := range a.workers {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				fn(w, i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// chunkSize is for how many schemas one question asks what they have. With a shared history it reads one table.
+func (a *all) chunkSize() int {
+	if a.options.sharedSchema != "" {
+		return 50_000
+	}
+	return 1000
+}
+
+// look finds out what is known about each target. Where that fails, its worker finds out what is wrong.
+func (a *all) look(ctx context.Context, targets []target) []glance {
+	found := make([]glance, len(targets))
+	chunks := slices.Collect(slices.Chunk(targets, a.chunkSize()))
+	a.each(len(chunks), func(w *worker, i int) {
+		some, err := w.lookAll(ctx, chunks[i])
+		if err == nil {
+			copy(found[i*a.chunkSize():], some)
+		}
+		w.used(len(chunks[i]))
+	})
+	return found
+}
+
+// migrate migrates the targets that are not up to date.
+func (a *all) migrate(ctx context.Context, targets []target, found []glance) {
+	var rest []int
+	for i, t := range targets {
+		if found[i].upToDate {
+			a.note(&Result{Schema: t.schema, Module: t.module}, nil)
+		} else {
+			rest = append(rest, i)
+		}
+	}
+	a.each(len(rest), func(w *worker, n int) {
+		i := rest[n]
+		if a.stopped(ctx) {
+			a.notReached(targets[i : i+1])
+			return
+		}
+		w.migrate(ctx, targets[i], found[i].state)
+		w.used(usesOfMigration)
+	})
+}
+
+// stopped reports whether no other schema may begin.
+func (a *all) stopped(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.options.stopOnError && len(a.result.Failed) > 0
+}
+
+func (a *all) notReached(targets []target) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, t := range targets {
+		a.result.NotReached = append(a.result.NotReached, t.schema)
+	}
+}
+
+// note adds what has become of a schema to the result.
+func (a *all) note(result *Result, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.result
+	switch {
+	case err != nil:
+		r.Failed = append(r.Failed, Failure{Schema: result.Schema, Err: err, Done: result.Steps})
+	case len(result.Steps) > 0:
+		r.Applied = append(r.Applied, result)
+	default:
+		r.UpToDate = append(r.UpToDate, result.Schema)
+	}
+	a.log(result, err)
+	if a.options.progress != nil {
+		a.options.progress(a.report(result, err))
+	}
+}
+
+// log writes one event for a schema; those of its migrations have the level Debug.
+func (a *all) log(result *Result, err error) {
+	attrs := []slog.Attr{slog.String("schema", result.Schema), slog.String("module", result.Module),
+		slog.Int("migrations", len(result.Steps)), slog.Duration("took", result.Duration)}
+	switch {
+	case err != nil:
+		a.options.log.LogAttrs(context.Background(), slog.LevelError, "pgdbm: a schema has failed", append(attrs, slog.Any("error", err))...)
+	case len(result.Steps) > 0:
+		a.options.log.LogAttrs(context.Background(), slog.LevelInfo, "pgdbm: schema migrated", attrs...)
+	}
+}
+
+func (a *all) report(result *Result, err error) Report {
+	r := Report{Result: result, Err: err, Applied: len(a.result.Applied), UpToDate: len(a.result.UpToDate),
+		Failed: len(a.result.Failed), Total: a.total}
+	seen := r.Applied + r.UpToDate + r.Failed
+	if elapsed := time.Since(a.begun); elapsed > 0 {
+		r.PerSecond = float64(seen) / elapsed.Seconds()
+		r.Left = time.Duration(float64(elapsed) / float64(seen) * float64(a.total-seen))
+	}
+	return r
+}
+
+// worker migrates one schema after the other.
+type worker struct {
+	*all
+	session *session
+	holder  *session // the connection for the lock of each schema's module, or nil if the run has the lock of all
+	uses    int      // how much the session's backend has been used
+}
+
+// The server's process remembers what it has seen for as long as it lives: about 35 KB for a schema that it has migrated,
+// and 10 KB for one whose history it has read. So a connection is given up after 200 of the former.
+const (
+	recycleAfter    = 5000
+	usesOfMigration = 25
+)
+
+// used counts how much a connection is used, and gives it up in time.
+func (w *worker) used(n int) {
+	if w.uses += n; w.uses >= recycleAfter {
+		w.uses, w.session.spoiled = 0, true
+	}
+}
+
+func (w *worker) close() {
+	w.session.close()
+	if w.holder != nil {
+		w.holder.close()
+	}
+}
+
+func (w *worker) migrate(ctx context.Context, t target, st *state) {
+	r := &run{options: &w.options, db: w.db.ForSchema(t.name), target: t, session: w.session, level: slog.LevelDebug,
+		result: &Result{Schema: t.schema, Module: t.module},
+		plan: func(st *state, _ int) ([]job, error) {
+			if err := w.options.check(w.source.drift(t, st)); err != nil {
+				return nil, err
+			}
+			return w.source.pending(st), nil
+		}}
+	err := w.held(ctx, t, func(ctx context.Context) error { return r.do(ctx, st) })
+	w.note(r.result, err)
+}
+
+// held calls fn while the module's lock is held.
+func (w *worker) held(ctx context.Context, t target, fn func(context.Context) error) error {
+	if w.options.module != "" {
+		return fn(ctx)
+	}
+	if w.holder == nil || w.holder.conn == nil || w.holder.spoiled {
+		if w.holder != nil {
+			w.holder.close()
+		}
+		w.session.close()
+		sessions, err := borrow(ctx, w.db.Pool(), 2, w.options.waitLimit)
+		if err != nil {
+			return err
+		}
+		w.holder, *w.session = sessions[0], *sessions[1]
+	}
+	ctx, hold, err := holdModule(ctx, &w.options, w.holder, t)
+	if err != nil {
+		return err
+	}
+	defer hold.end()
+	return fn(ctx)
+}

@@ -1,0 +1,153 @@
+package migrations
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pgdbm/pgdbm/internal/sqllex"
+)
+
+// BlockedError says that a statement with CONCURRENTLY was stopped, or not begun, because it would have waited for
+// somebody who waits for this run: a run of the Python library, which blocks in pg_advisory_lock. PostgreSQL does not see
+// that the two wait for each other.
+type BlockedError struct {
+	Module  string
+	Waiters []string // the backends' pids, and what is known about them
+}
+
+// Error says who has to give way.
+func (e *BlockedError) Error() string {
+	return fmt.Sprintf("pgdbm: CONCURRENTLY would wait for ever: it waits for every older transaction, and this one waits for the lock "+
+		"of module %q, which this run keeps: %s; end it with pg_terminate_backend, then run again", e.Module, names(e.Waiters))
+}
+
+// watchPause is how often a run looks for those who block in its way.
+const watchPause = 500 * time.Millisecond
+
+// statement runs statement i. Again says that an earlier run may have begun it.
+func (f *fileRun) statement(ctx context.Context, i int, again bool) error {
+	s, text := f.job.script().statements[i], f.texts[i]
+	if !hasWord(text, "concurrently") {
+		return f.run.statement(ctx, s, text)
+	}
+	if again {
+		if err := f.dropInvalid(ctx, text); err != nil {
+			return err
+		}
+	}
+	if err := f.checkBlocked(ctx); err != nil {
+		return err
+	}
+	watched, cancel := context.WithCancelCause(ctx)
+	watching := make(chan struct{})
+	go func() {
+		defer close(watching)
+		ticker := time.NewTicker(watchPause)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-watched.Done():
+				return
+			case <-ticker.C:
+				if err := f.checkBlocked(watched); err != nil {
+					cancel(err)
+				}
+			}
+		}
+	}()
+	err := f.run.statement(watched, s, text)
+	cancel(nil)
+	<-watching
+	return err
+}
+
+// checkBlocked asks, on the connection that holds the lock, whether somebody blocks.
+func (f *fileRun) checkBlocked(ctx context.Context) error {
+	found, err := lockers(ctx, f.holder, "NOT l.granted AND "+advisory(moduleKey(f.target.module)))
+	if err == nil && len(found) > 0 {
+		err = &BlockedError{Module: f.target.module, Waiters: found}
+	}
+	return err
+}
+
+// dropInvalid drops the index that CREATE INDEX CONCURRENTLY has left when it failed: it is of no use, and in the way.
+func (f *fileRun) dropInvalid(ctx context.Context, text string) error {
+	index := concurrentIndex(text)
+	if index == "" {
+		return nil
+	}
+	results, err := f.session.send(ctx, "SELECT FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass("+literal(index)+") "+
+		"AND NOT indisvalid")
+	if err != nil || len(results[0].Rows) == 0 {
+		return err
+	}
+	_, err = f.session.send(ctx, "DROP INDEX CONCURRENTLY "+index)
+	return err
+}
+
+// concurrentIndex returns the name of the index that CREATE INDEX CONCURRENTLY creates, with its table's schema, as SQL;
+// or "" for all other statements, and where the name is left to the server.
+func concurrentIndex(text string) string {
+	words := tokens(text, 24)
+	next := func(options ...string) bool { // takes the next word if it is one of the options
+		for _, option := range options {
+			if len(words) > 0 && strings.EqualFold(words[0], option) {
+				words = words[1:]
+				return true
+			}
+		}
+		return false
+	}
+	if !next("create") {
+		return ""
+	}
+	next("unique")
+	if !next("index") || !next("concurrently") {
+		return ""
+	}
+	if next("if") && (!next("not") || !next("exists")) {
+		return ""
+	}
+	if len(words) < 3 || next("on") {
+		return ""
+	}
+	name := words[0]
+	words = words[1:]
+	if !next("on") {
+		return ""
+	}
+	next("only")
+	if len(words) > 2 && words[1] == "." {
+		return words[0] + "." + name
+	}
+	return name
+}
+
+// tokens returns the first tokens of a statement.
+func tokens(text string, most int) []string {
+	lex := sqllex.Lexer{Text: text}
+	var found []string
+	for t := lex.Next(); t.Kind != sqllex.EOF && len(found) < most; t = lex.Next() {
+		found = append(found, text[t.Start:t.End])
+	}
+	return found
+}
+
+// begins reports whether the first word of a statement is this one, in lower case.
+func begins(text, word string) bool {
+	first := tokens(text, 1)
+	return len(first) == 1 && strings.EqualFold(first[0], word)
+}
+
+// hasWord reports whether a statement has the word outside of quotes and comments.
+func hasWord(text, word string) bool {
+	lex := sqllex.Lexer{Text: text}
+	for t := lex.Next(); t.Kind != sqllex.EOF; t = lex.Next() {
+		if t.Kind == sqllex.Word && strings.EqualFold(text[t.Start:t.End], word) {
+			return true
+		}
+	}
+	return false
+}

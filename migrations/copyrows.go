@@ -1,0 +1,70 @@
+package migrations
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// copyRows runs a migration that has rows for COPY ... FROM stdin, as pg_dump writes them: statement by statement, because
+// the rows are sent between two messages.
+func (r *run) copyRows(ctx context.Context, st *state, j job) error {
+	texts, err := j.script().expand(r.target.name)
+	if err != nil {
+		return r.failed(j, err)
+	}
+	if err := r.connect(ctx); err != nil {
+		return err
+	}
+	err = r.copyTransaction(ctx, st, j, texts)
+	if err != nil {
+		r.session.rollback(ctx)
+	}
+	r.session.spoiled = r.session.spoiled || j.changesSession()
+	return err
+}
+
+func (r *run) copyTransaction(ctx context.Context, st *state, j job, texts []string) error {
+	before, after := r.newMessage(), r.newMessage()
+	before.begin(j, newGuard(r.target, st))
+	if results, err := r.session.send(ctx, before.text.String()); err != nil {
+		return r.sendError(before, len(results), []job{j}, err)
+	}
+	for i, text := range texts {
+		if err := r.statement(ctx, j.script().statements[i], text); err != nil {
+			return r.jobFailed(j, i, offset(err, text), err)
+		}
+	}
+	after.timed = before.timed
+	after.restore(j)
+	after.commit(true)
+	results, err := r.session.send(ctx, after.text.String())
+	if err != nil {
+		return r.jobFailed(j, -1, -1, err)
+	}
+	r.done(ctx, st, j, durations(after, results)[j.m.File])
+	return nil
+}
+
+// statement runs one statement, with its rows if it is COPY.
+func (r *run) statement(ctx context.Context, s statement, text string) error {
+	if !s.copies {
+		_, err := r.session.send(ctx, text)
+		return err
+	}
+	return r.session.interruptible(ctx, func(ctx context.Context, pg *pgconn.PgConn) error {
+		_, err := pg.CopyFrom(ctx, strings.NewReader(s.rows), text)
+		return err
+	})
+}
+
+// offset returns where in a statement of its own the server's error is, in bytes, or -1.
+func offset(err error, text string) int {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) || pgErr.Position <= 0 {
+		return -1
+	}
+	return byteOffset(text, int(pgErr.Position))
+}

@@ -1,0 +1,86 @@
+package migrations
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// MigrationError says which migration has failed, and where. Nothing of a migration that runs in a transaction is left:
+// correct the file and run again. The server's error is a *pgconn.PgError, which errors.As finds.
+type MigrationError struct {
+	Schema, Module string
+	File           string   // the file's path, or the Go function's name
+	Undo           bool     // the file is an undo
+	Line, Column   int      // where in the file, from 1, the column in characters; 0 if it is not known
+	Source         string   // that line
+	Applied        []string // what the run has done in this schema before
+	Note           string   // what is left of a migration without a transaction, and what the next run does
+	Err            error
+}
+
+// Error names the place, shows the line with a caret, and says what the server says and what has been done before.
+func (e *MigrationError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "pgdbm: module %q in schema %q: %s", e.Module, e.Schema, e.File)
+	if e.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", e.Line, e.Column)
+	}
+	fmt.Fprintf(&b, ": %v", e.Err)
+	if e.Line > 0 {
+		number := fmt.Sprint(e.Line)
+		source, column := window(e.Source, e.Column)
+		fmt.Fprintf(&b, "\n  %s | %s\n  %s | %s^", number, source, strings.Repeat(" ", len(number)), strings.Repeat(" ", column-1))
+	}
+	var pgErr *pgconn.PgError
+	if errors.As(e.Err, &pgErr) {
+		for _, part := range []struct{ name, text string }{{"DETAIL", pgErr.Detail}, {"HINT", pgErr.Hint}, {"CONTEXT", pgErr.Where}} {
+			if part.text != "" {
+				fmt.Fprintf(&b, "\n  %s: %s", part.name, strings.ReplaceAll(part.text, "\n", "\n    "))
+			}
+		}
+	}
+	if e.Note != "" {
+		b.WriteString("\n  " + e.Note)
+	}
+	if len(e.Applied) == 0 {
+		b.WriteString("\n  nothing was done before it")
+	} else {
+		b.WriteString("\n  done before it: " + strings.Join(e.Applied, ", "))
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *MigrationError) Unwrap() error { return e.Err }
+
+// failed returns the error of a job.
+func (r *run) failed(j job, err error) *MigrationError {
+	e := &MigrationError{Schema: r.target.schema, Module: r.target.module, File: j.m.File, Undo: j.kind == undoJob,
+		Applied: r.result.Files(), Err: err}
+	if script := j.script(); script != nil {
+		e.File = script.file
+	}
+	return e
+}
+
+// locate adds the place of a statement's error: the byte at offset of the expanded text, or its beginning if offset is
+// negative, because the server has not said where.
+func (e *MigrationError) locate(s *script, statement int, schema string, offset int) {
+	e.Line, e.Column, e.Source = s.place(statement, schema, max(offset, 0))
+}
+
+// windowSize is how much of a line an error shows, in characters.
+const windowSize = 160
+
+// window returns the part of a line around a column that fits on a screen, and the column in it.
+func window(line string, column int) (part string, at int) {
+	runes := []rune(strings.ReplaceAll(line, "\t", " "))
+	if len(runes) <= windowSize {
+		return string(runes), column
+	}
+	start := min(max(column-windowSize/2, 0), len(runes)-windowSize)
+	return string(runes[start : start+windowSize]), column - start
+}

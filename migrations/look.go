@@ -1,0 +1,272 @@
+package migrations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgdbm/pgdbm/internal/template"
+)
+
+// state is what the server says about a target, before a run changes it.
+type state struct {
+	schema  bool // the schema exists
+	table   bool // the history exists
+	own     bool // the history is shared, and the schema has one of its own, whose rows have to move
+	ownOnly bool // that one has no rows of other modules, so it can go
+	rows    int  // how many rows of the target the history has
+	applied []applied
+}
+
+// applied is a row of the history, in the order in which they were written.
+type applied struct{ file, checksum string }
+
+// find returns the row of a file, or nil. If there are two, which the Python library's table allows for rows without a
+// module, the later one counts.
+func (s *state) find(file string) *applied {
+	for i := len(s.applied) - 1; i >= 0; i-- {
+		if s.applied[i].file == file {
+			return &s.applied[i]
+		}
+	}
+	return nil
+}
+
+// after changes the state to what it is when a job is done.
+func (s *state) after(j job) {
+	if s.own {
+		s.rows = len(s.applied)
+	}
+	s.schema, s.table, s.own = true, true, false
+	switch j.kind {
+	case applyJob, recordJob:
+		s.applied = append(s.applied, applied{file: j.m.File, checksum: j.m.Checksum})
+		s.rows++
+	case reapplyJob:
+		s.find(j.m.File).checksum = j.m.Checksum
+	case undoJob, forgetJob:
+		before := len(s.applied)
+		s.applied = slices.DeleteFunc(s.applied, func(a applied) bool { return a.file == j.m.File })
+		s.rows -= before - len(s.applied)
+	}
+}
+
+// HistoryError says that a table schema_migrations cannot be used.
+type HistoryError struct {
+	Table  string // with its schema, quoted
+	Reason string // what is wrong, and what to do
+	Err    error  // the server's error, or nil
+}
+
+// Error names the table and the reason.
+func (e *HistoryError) Error() string {
+	return fmt.Sprintf("pgdbm: the history %s: %s", e.Table, e.Reason)
+}
+
+// Unwrap returns the server's error.
+func (e *HistoryError) Unwrap() error { return e.Err }
+
+// look reads the state of one target. It takes one round trip where the history exists.
+func look(ctx context.Context, s *session, t target) (*state, error) {
+	for range 3 { // tables come and go
+		st, err := lookOnce(ctx, s, t)
+		switch {
+		case !hasCode(err, undefinedTable, invalidSchema):
+			return st, err
+		case t.shared != "":
+			if err := ensureShared(ctx, s, t.shared); err != nil {
+				return nil, err
+			}
+		default:
+			if st, err = lookFresh(ctx, s, t); st != nil || err != nil {
+				return st, err
+			}
+		}
+	}
+	return nil, fmt.Errorf("pgdbm: schema %q: its history comes and goes", t.schema)
+}
+
+func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
+	message := fmt.Sprintf("SELECT filename, checksum FROM %s WHERE %s ORDER BY id", t.history(), t.rows())
+	if t.shared != "" {
+		message += fmt.Sprintf(";\nSELECT n.nspname IS NOT NULL, c.oid IS NOT NULL "+
+			"FROM (SELECT %s::pg_catalog.name AS name) s LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.name "+
+			"LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = '%s'", literal(t.schema), ownTable)
+	}
+	results, err := s.send(ctx, message)
+	if hasCode(err, undefinedColumn) {
+		return nil, &HistoryError{Table: t.history(), Err: err, Reason: "it is not ours, but that of another tool " +
+			"(golang-migrate and Rails have a table of this name): rename it, migrate another schema, or use SharedHistory"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	st := &state{schema: true, table: true, rows: len(results[0].Rows)}
+	for _, row := range results[0].Rows {
+		st.applied = append(st.applied, applied{file: string(row[0]), checksum: string(row[1])})
+	}
+	if t.shared == "" {
+		return st, nil
+	}
+	st.schema, st.own = isTrue(results[1].Rows[0][0]), isTrue(results[1].Rows[0][1])
+	if !st.schema {
+		st.rows, st.applied = 0, nil // they were of a schema that has been dropped since
+	}
+	if st.own {
+		err = lookOwn(ctx, s, t, st)
+	}
+	return st, err
+}
+
+// lookOwn reads what a target with a shared history still has in a table of its own.
+func lookOwn(ctx context.Context, s *session, t target, st *state) error {
+	results, err := s.send(ctx, fmt.Sprintf("SELECT filename, checksum, %s FROM %s ORDER BY id", t.ownRows(), t.ownHistory()))
+	switch {
+	case hasCode(err, undefinedTable, undefinedColumn): // gone, or of another tool
+		st.own = false
+		return nil
+	case err != nil:
+		return err
+	}
+	st.ownOnly, st.own = true, false
+	for _, row := range results[0].Rows {
+		if !isTrue(row[2]) {
+			st.ownOnly = false
+			continue
+		}
+		st.own = true
+		if file := string(row[0]); st.find(file) == nil {
+			st.applied = append(st.applied, applied{file: file, checksum: string(row[1])})
+		}
+	}
+	return nil
+}
+
+// lookFresh returns the state of a target without a history, or nil if it has one after all.
+func lookFresh(ctx context.Context, s *session, t target) (*state, error) {
+	found, err := catalog(ctx, s, []string{t.schema})
+	if err != nil || found[t.schema].table {
+		return nil, err
+	}
+	st := found[t.schema]
+	if st.schema {
+		if err := checkFolded(ctx, s, t); err != nil {
+			return nil, err
+		}
+	}
+	return st, nil
+}
+
+// catalog says which schemas, and which histories of their own, exist.
+func catalog(ctx context.Context, s *session, schemas []string) (map[string]*state, error) {
+	names := make([]string, len(schemas))
+	for i, name := range schemas {
+		names[i] = literal(name)
+	}
+	results, err := s.send(ctx, fmt.Sprintf("SELECT s.name, n.oid IS NOT NULL, c.oid IS NOT NULL "+
+		"FROM pg_catalog.unnest(ARRAY[%s]::pg_catalog.name[]) s (name) "+
+		"LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.name "+
+		"LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = '%s'", strings.Join(names, ", "), ownTable))
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]*state, len(schemas))
+	for _, row := range results[0].Rows {
+		found[string(row[0])] = &state{schema: isTrue(row[1]), table: isTrue(row[2])}
+	}
+	return found, nil
+}
+
+// checkFolded refuses a schema that has tables, but whose history the Python library has written elsewhere: it does not
+// quote the schema there, so PostgreSQL folds the name.
+func checkFolded(ctx context.Context, s *session, t target) error {
+	folded, ok := fold(t.schema)
+	if !ok || folded == t.schema {
+		return nil
+	}
+	other := target{schema: folded, module: t.module}
+	found, err := catalog(ctx, s, []string{folded})
+	if err != nil || !found[folded].table {
+		return err
+	}
+	results, err := s.send(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM %s WHERE module_name = %s), EXISTS (SELECT FROM pg_catalog.pg_class c "+
+		"JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s)",
+		other.history(), literal(t.module), literal(t.schema)))
+	if err != nil || !isTrue(results[0].Rows[0][0]) || !isTrue(results[0].Rows[0][1]) {
+		return err
+	}
+	return &HistoryError{Table: t.history(), Reason: fmt.Sprintf("it does not exist, but schema %q has tables, and %s lists the module %q: "+
+		"the Python library, which does not quote the schema there, seems to have migrated this one. If so, copy those rows "+
+		"here; if %q is a tenant of its own, record what %q has with Baseline", t.schema, other.history(), t.module, folded, t.schema)}
+}
+
+// fold returns a name as PostgreSQL reads it without quotes, and whether it can.
+func fold(name string) (folded string, ok bool) {
+	b := []byte(name)
+	for i, c := range b {
+		switch {
+		case 'A' <= c && c <= 'Z':
+			b[i] = c + 'a' - 'A'
+		case 'a' <= c && c <= 'z', c == '_', c >= 0x80:
+		case i > 0 && ('0' <= c && c <= '9' || c == '$'):
+		default:
+			return "", false
+		}
+	}
+	return string(b), true
+}
+
+// ensureShared creates the table of a shared history, and its schema. Many may do so at once.
+func ensureShared(ctx context.Context, s *session, schema string) error {
+	for _, statement := range []string{"CREATE SCHEMA IF NOT EXISTS " + template.QuoteIdent(schema), createShared(schema)} {
+		for tries := 3; ; tries-- {
+			_, err := s.send(ctx, statement)
+			// IF NOT EXISTS does not see what another session is about to commit.
+			if err == nil {
+				break
+			}
+			if tries == 1 || !hasCode(err, uniqueViolation, duplicateSchema, duplicateTable, duplicateObject) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func isTrue(value []byte) bool { return string(value) == "t" }
+
+// The SQLSTATEs that decide something.
+// See https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	divisionByZero    = "22012"
+	uniqueViolation   = "23505"
+	activeTransaction = "25001"
+	invalidSchema     = "3F000"
+	deadlockDetected  = "40P01"
+	syntaxError       = "42601"
+	undefinedColumn   = "42703"
+	undefinedTable    = "42P01"
+	duplicateSchema   = "42P06"
+	duplicateTable    = "42P07"
+	duplicateObject   = "42710"
+	lockNotAvailable  = "55P03"
+	internalError     = "XX000" // "tuple concurrently updated"
+)
+
+// hasCode reports whether the server has answered with one of the SQLSTATEs.
+func hasCode(err error, codes ...string) bool {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
+		return false
+	}
+	for _, code := range codes {
+		if pgErr.Code == code {
+			return true
+		}
+	}
+	return false
+}

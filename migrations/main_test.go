@@ -1,0 +1,12 @@
+package migrations_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/pgdbm/pgdbm/internal/pgserver"
+)
+
+var server pgserver.Server
+
+func TestMain(m *testing.M) { os.Exit(server.Run(m)) }

@@ -1,0 +1,174 @@
+package migrations
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pgdbm/pgdbm/internal/template"
+)
+
+// message is the text of several transactions, one for each job, which go to the server as one message of the simple
+// protocol. When a statement fails, the server skips what follows in the message, so the jobs before the failed one are
+// committed, and those after it have not begun.
+//
+// A transaction looks like this:
+//
+//	BEGIN ISOLATION LEVEL READ COMMITTED;
+//	CREATE SCHEMA ...; CREATE TABLE ...;          what is missing, in the first one
+//	LOCK TABLE schema_migrations IN SHARE ROW EXCLUSIVE MODE NOWAIT;
+//	INSERT INTO schema_migrations ...;            fails if somebody else is at work, or has done it: see guard
+//	(the migration)
+//	UPDATE schema_migrations ...;                 the durations, in the last one
+//	COMMIT;
+//
+// Each statement costs the server about 5 % of what a small migration costs, because DDL empties its caches; so there are
+// few.
+type message struct {
+	target  target
+	options *options
+	session *session
+	text    strings.Builder
+	marks   []mark // one for each statement
+	jobs    int
+	timed   []string // files whose durations are still to be noted
+}
+
+// mark is a statement of a message.
+type mark struct {
+	job        int
+	role       role
+	statement  int // of the script
+	start, end int // in the text, in bytes
+}
+
+// role is what a statement is there for.
+type role uint8
+
+const (
+	guards  role = iota // it fails if the state is not what the run knows
+	works               // a statement of the migration
+	helps               // puts the settings back
+	records             // it returns files and their durations
+	commits
+)
+
+func (m *message) add(role role, sql string) { m.addStatement(role, -1, sql) }
+
+func (m *message) addStatement(role role, statement int, sql string) {
+	start := m.text.Len()
+	m.text.WriteString(sql)
+	m.marks = append(m.marks, mark{job: m.jobs, role: role, statement: statement, start: start, end: m.text.Len()})
+	m.text.WriteString("\n;\n") // on a line of its own: the statement may end in a comment
+}
+
+// job adds the transaction of a job. Guard is what it checks first, and statements the texts of its script.
+func (m *message) job(j job, g guard, statements []string) {
+	m.begin(j, g)
+	for i, sql := range statements {
+		m.addStatement(works, i, sql)
+	}
+	m.restore(j)
+}
+
+// begin adds the start of a job's transaction: what is missing, the guard, and what the history shall say.
+func (m *message) begin(j job, g guard) {
+	m.open(g, j.changesSession())
+	switch j.kind {
+	case applyJob:
+		m.add(guards, m.target.insert(j.m, "NULLIF("+g.zero(m.target)+", 0)")) // NULL until the duration is known
+	case recordJob:
+		m.add(guards, m.target.insert(j.m, g.zero(m.target)))
+	default:
+		m.add(guards, "SELECT "+g.zero(m.target))
+	}
+	switch j.kind {
+	case reapplyJob:
+		m.add(guards, m.target.update(j.m, "NULL"))
+	case undoJob, forgetJob:
+		m.add(guards, m.target.remove(j.m.File))
+	}
+	if j.kind == applyJob || j.kind == reapplyJob {
+		m.timed = append(m.timed, j.m.File)
+	}
+}
+
+// open begins a transaction, and brings the schema and its history to where the guard can look.
+func (m *message) open(g guard, save bool) {
+	t := m.target
+	m.add(guards, "BEGIN ISOLATION LEVEL READ COMMITTED")
+	if save {
+		m.add(guards, saveSettings)
+	}
+	if limits := m.options.limits(m.session); limits != "" {
+		m.add(guards, limits)
+	}
+	if g.createSchema {
+		m.add(guards, "CREATE SCHEMA "+template.QuoteIdent(t.schema))
+	}
+	switch {
+	case g.createTable:
+		for _, sql := range t.createOwn() {
+			m.add(guards, sql)
+		}
+	case t.shared == "":
+		m.add(guards, "LOCK TABLE "+t.history()+" IN SHARE ROW EXCLUSIVE MODE NOWAIT")
+	}
+	if g.forgetOld {
+		m.add(guards, "DELETE FROM "+t.history()+" WHERE "+t.rows())
+	}
+	if g.move {
+		m.move(g)
+	}
+}
+
+// move adds what brings the schema's own history to the shared one.
+func (m *message) move(g guard) {
+	m.add(guards, "SELECT "+g.zero(m.target))
+	for _, sql := range m.target.move() {
+		m.add(guards, sql)
+	}
+	if g.dropOwn {
+		m.add(guards, "DROP TABLE "+m.target.ownHistory())
+	}
+}
+
+// restore adds the end of a migration's own part.
+func (m *message) restore(j job) {
+	if j.changesSession() {
+		m.add(helps, restoreRole)
+		m.add(helps, restoreSettings)
+	}
+}
+
+// commit adds the end of a transaction. Last says that it is the last one of the message.
+func (m *message) commit(last bool) {
+	if last && len(m.timed) > 0 {
+		m.add(records, m.target.durations(m.timed, "pg_catalog.clock_timestamp()::pg_catalog.timestamp"))
+	}
+	m.add(commits, "COMMIT")
+	m.jobs++
+}
+
+// batchBytes bounds the text of a message: the server keeps all of it, parsed, until it is done.
+const batchBytes = 1 << 20
+
+// place returns the statement that a position in the server's error belongs to, and the byte offset in it.
+func (m *message) place(position int) (at mark, offset int, ok bool) {
+	bytes := byteOffset(m.text.String(), position)
+	for _, mark := range m.marks {
+		if mark.start <= bytes && bytes <= mark.end {
+			return mark, bytes - mark.start, true
+		}
+	}
+	return mark{}, 0, false
+}
+
+// byteOffset returns the offset in bytes of a position of the server's, which counts characters, from 1.
+func byteOffset(text string, position int) int {
+	bytes := 0
+	for range position - 1 {
+		_, size := utf8.DecodeRuneInString(text[bytes:])
+		bytes += size
+	}
+	return bytes
+}

@@ -1,0 +1,256 @@
+package migrations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+)
+
+// withoutTransaction runs a migration whose statements each run on their own. A connection of its own holds the target's
+// key all the while, so the run needs two.
+func (r *run) withoutTransaction(ctx context.Context, st *state, j job) error {
+	r.session.close()
+	sessions, err := borrow(ctx, r.db.Pool(), 2, r.waitLimit)
+	if err != nil {
+		return r.failed(j, err)
+	}
+	holder := sessions[0]
+	*r.session = *sessions[1]
+	defer func() {
+		holder.rollback(ctx)
+		holder.close()
+		r.session.spoiled = r.session.spoiled || j.changesSession()
+	}()
+	if err := holdTarget(ctx, r.options, holder, r.target); err != nil {
+		return err
+	}
+	now, err := look(ctx, r.session, r.target)
+	if err != nil {
+		return err
+	}
+	if now.rows != st.rows || now.table != st.table {
+		return errBusy
+	}
+	texts, err := j.script().expand(r.target.name)
+	if err != nil {
+		return r.failed(j, err)
+	}
+	f := &fileRun{run: r, holder: holder, job: j, texts: texts, begun: time.Now()}
+	if err := f.do(ctx, st); err != nil {
+		return err
+	}
+	r.done(ctx, st, j, time.Since(f.begun).Truncate(time.Millisecond))
+	return nil
+}
+
+// fileRun is a migration without a transaction while it runs. Before each statement it notes in the progress table how
+// many are done, and that one is running; so the next run knows where to go on, whatever happens to this one.
+type fileRun struct {
+	*run
+	holder *session
+	job    job
+	texts  []string
+	begun  time.Time
+
+	resumed bool // an earlier run has begun the file
+	pending bool // and has ended while its last statement was running
+}
+
+func (f *fileRun) do(ctx context.Context, st *state) error {
+	if err := f.prepare(ctx, st); err != nil {
+		return err
+	}
+	first, err := f.resume(ctx)
+	if err != nil {
+		return err
+	}
+	for i := first; i < len(f.texts); i++ {
+		if err := f.note(ctx, i, true); err != nil {
+			return f.stopped(i, -1, err)
+		}
+		err := f.statement(ctx, i, f.resumed && i == first)
+		if err != nil && f.pending && i == first && isDone(err) {
+			f.log.LogAttrs(ctx, slog.LevelWarn, "pgdbm: a statement was running when the last run ended, and it was done: going on",
+				append(f.attrs(), slog.String("file", f.job.m.File), slog.Int("statement", i+1), slog.Any("error", err))...)
+			err = nil
+		}
+		if err != nil {
+			f.tidy(ctx, i, err)
+			return f.stopped(i, offset(err, f.texts[i]), err)
+		}
+	}
+	return f.finish(ctx)
+}
+
+// tidy notes that statement i has failed. If that fails too, the next run takes it as running, which is safe.
+func (f *fileRun) tidy(ctx context.Context, i int, err error) {
+	if f.session.spoiled {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelLimit)
+	defer cancel()
+	if f.note(ctx, i, false) == nil && !hasCode(err, duplicateTable) {
+		_ = f.dropInvalid(ctx, f.texts[i])
+	}
+}
+
+// stopped is the error for statement i.
+func (f *fileRun) stopped(i, offset int, err error) error {
+	failed := f.failed(f.job, err)
+	failed.locate(f.job.script(), i, f.target.name, offset)
+	failed.Note = fmt.Sprintf("its first %d statements are done and stay; the next run goes on with this one, number %d", i, i+1)
+	switch i {
+	case 0:
+		failed.Note = "none of its statements is done; the next run begins with this one"
+	case 1:
+		failed.Note = "its first statement is done and stays; the next run goes on with this one, number 2"
+	}
+	return failed
+}
+
+// prepare creates what is missing: the schema, the history, the progress table.
+func (f *fileRun) prepare(ctx context.Context, st *state) error {
+	m := f.newMessage()
+	g := newGuard(f.target, st)
+	g.held = true
+	m.open(g, false)
+	m.add(guards, "SELECT "+g.zero(f.target))
+	m.add(guards, f.target.createProgress())
+	m.commit(true)
+	results, err := f.session.send(ctx, m.text.String())
+	if err != nil {
+		f.session.rollback(ctx)
+		return f.sendError(m, len(results), []job{f.job}, err)
+	}
+	if st.own {
+		st.rows = len(st.applied)
+	}
+	st.schema, st.table, st.own = true, true, false
+	return nil
+}
+
+// row is the condition for the file's row in the progress table.
+func (f *fileRun) row() string {
+	return fmt.Sprintf("schema_name = %s AND module_name = %s AND filename = %s",
+		literal(f.target.schema), literal(f.target.module), literal(f.job.m.File))
+}
+
+// note writes that the first done statements are done, and whether the one after them is running, here.
+func (f *fileRun) note(ctx context.Context, done int, running bool) error {
+	_, err := f.session.send(ctx, fmt.Sprintf("INSERT INTO %s AS p (schema_name, module_name, filename, statements_done, checksum, "+
+		"running, backend) VALUES (%s, %s, %s, %d, %s, %t, %s) ON CONFLICT (schema_name, module_name, filename) DO UPDATE SET "+
+		"statements_done = excluded.statements_done, checksum = excluded.checksum, running = excluded.running, backend = excluded.backend",
+		f.target.progress(), literal(f.target.schema), literal(f.target.module), literal(f.job.m.File), done,
+		literal(f.job.script().prefix(done)), running, thisBackend))
+	return err
+}
+
+// thisBackend names the backend, for ever: pids are used again.
+const thisBackend = "(SELECT pg_catalog.concat(a.pid, ' ', a.backend_start) FROM pg_catalog.pg_stat_activity a " +
+	"WHERE a.pid = pg_catalog.pg_backend_pid())"
+
+// prefix identifies the first n statements.
+func (s *script) prefix(n int) string {
+	end := len(s.text)
+	if n < len(s.statements) {
+		end = s.statements[n].start
+	}
+	return checksum(s.text[:end])
+}
+
+// resume returns the number of the first statement to run.
+func (f *fileRun) resume(ctx context.Context) (first int, err error) {
+	results, err := f.session.send(ctx, fmt.Sprintf("SELECT statements_done, checksum, running, backend FROM %s WHERE %s",
+		f.target.progress(), f.row()))
+	if err != nil {
+		return 0, f.failed(f.job, err)
+	}
+	if len(results[0].Rows) == 0 {
+		return 0, nil
+	}
+	row := results[0].Rows[0]
+	if first, err = strconv.Atoi(string(row[0])); err != nil {
+		return 0, f.failed(f.job, err)
+	}
+	if first > len(f.texts) || f.job.script().prefix(first) != string(row[1]) {
+		return 0, f.failed(f.job, fmt.Errorf("%w: leave its first %d statements as they were, with the comments between them, and change "+
+			"what follows; or put the schema into the state after some statement by hand, and change %s", errPrefix, first, f.target.progress()))
+	}
+	f.resumed, f.pending = true, isTrue(row[2])
+	if f.pending && first < len(f.texts) {
+		if err := f.waitForOrphan(ctx, string(row[3]), f.texts[first]); err != nil {
+			return 0, err
+		}
+	}
+	return first, f.repeatSettings(ctx, first)
+}
+
+var errPrefix = errors.New("an earlier run has done a part of the file that has been changed since")
+
+// repeatSettings runs the SET statements again that an earlier run has done in its session.
+func (f *fileRun) repeatSettings(ctx context.Context, first int) error {
+	for i, text := range f.texts[:first] {
+		if !begins(text, "set") && !begins(text, "reset") {
+			continue
+		}
+		if _, err := f.session.send(ctx, text); err != nil {
+			return f.stopped(i, offset(err, text), err)
+		}
+	}
+	return nil
+}
+
+// waitForOrphan waits while the backend of a run that has died goes on with the statement: it does not notice the death
+// before it answers.
+func (f *fileRun) waitForOrphan(ctx context.Context, backend, text string) error {
+	const shown = 500 // of the text: pg_stat_activity cuts it off at track_activity_query_size
+	condition := fmt.Sprintf("l.pid IN (SELECT o.pid FROM pg_catalog.pg_stat_activity o WHERE pg_catalog.concat(o.pid, ' ', o.backend_start) = %s "+
+		"AND o.state = 'active' AND pg_catalog.left(o.query, %d) = pg_catalog.left(%s, %d))", literal(backend), shown, literal(text), shown)
+	begun := time.Now()
+	for pause := newBackoff(firstPause, lastPause); ; {
+		found, err := lockers(ctx, f.session, condition)
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		if waited := time.Since(begun); waited >= f.waitLimit {
+			return &WaitError{Schema: f.target.schema, Module: f.target.module, Waited: waited, Holders: found}
+		}
+		f.log.LogAttrs(ctx, slog.LevelWarn, "pgdbm: waiting for a statement of a run that has died", append(f.attrs(),
+			slog.String("for", names(found)))...)
+		if err := pause.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// isDone reports whether a statement has failed because it has been run before.
+func isDone(err error) bool {
+	const undefinedObject, undefinedFunction, duplicateColumn, duplicateFunction = "42704", "42883", "42701", "42723"
+	return hasCode(err, duplicateTable, duplicateObject, duplicateSchema, duplicateColumn, duplicateFunction,
+		undefinedTable, undefinedObject, undefinedColumn, undefinedFunction, invalidSchema)
+}
+
+// finish writes the history.
+func (f *fileRun) finish(ctx context.Context) error {
+	m := f.newMessage()
+	took := strconv.FormatInt(time.Since(f.begun).Milliseconds(), 10)
+	m.add(guards, "BEGIN ISOLATION LEVEL READ COMMITTED")
+	switch f.job.kind {
+	case reapplyJob:
+		m.add(records, f.target.update(f.job.m, took))
+	case undoJob:
+		m.add(records, f.target.remove(f.job.m.File))
+	default:
+		m.add(records, f.target.insert(f.job.m, took))
+	}
+	m.add(records, fmt.Sprintf("DELETE FROM %s WHERE %s", f.target.progress(), f.row()))
+	m.commit(true)
+	if _, err := f.session.send(ctx, m.text.String()); err != nil {
+		f.session.rollback(ctx)
+		return f.failed(f.job, fmt.Errorf("all of its statements are done, but the history cannot be written: %w", err))
+	}
+	return nil
+}

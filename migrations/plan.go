@@ -1,0 +1,175 @@
+package migrations
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// job is one step of a run.
+type job struct {
+	kind jobKind
+	m    *migration
+}
+
+type jobKind uint8
+
+const (
+	applyJob   jobKind = iota // run it and record it
+	reapplyJob                // a repeatable one has changed: run it again
+	undoJob                   // run its undo, forget it
+	recordJob                 // Baseline: record it without running it
+	forgetJob                 // Forget: remove the record
+)
+
+// past says what has happened, for the log.
+func (k jobKind) past() string {
+	switch k {
+	case undoJob:
+		return "migration undone"
+	case recordJob:
+		return "migration recorded"
+	case forgetJob:
+		return "migration forgotten"
+	}
+	return "migration applied"
+}
+
+// function returns the Go function of the job, or nil.
+func (j job) function() Func {
+	switch j.kind {
+	case applyJob, reapplyJob:
+		return j.m.upFunc
+	case undoJob:
+		return j.m.downFunc
+	}
+	return nil
+}
+
+// script returns the SQL of the job, or nil.
+func (j job) script() *script {
+	switch j.kind {
+	case applyJob, reapplyJob:
+		return j.m.up
+	case undoJob:
+		return j.m.down
+	}
+	return nil
+}
+
+// fitsInMessage reports whether the job is one transaction of nothing but statements.
+func (j job) fitsInMessage() bool {
+	script := j.script()
+	return j.function() == nil && (script == nil || !script.noTransaction && !script.copies())
+}
+
+// changesSession reports whether the job's SQL may leave something in the session.
+func (j job) changesSession() bool {
+	script := j.script()
+	return script != nil && script.sessionState()
+}
+
+// DriftError says how the files and the history of a schema contradict each other. The files are in the order of their
+// versions.
+type DriftError struct {
+	Schema, Module string
+	Changed        []string // files whose text is another one than when they were applied
+	Removed        []string // files that were applied and are not there
+	OutOfOrder     []string // files that were not applied, while some with higher versions were
+}
+
+// Error lists the files, and says what to do about each kind.
+func (e *DriftError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "pgdbm: module %q in schema %q: nothing was done, because the files are not those of the history", e.Module, e.Schema)
+	for _, part := range []struct {
+		files  []string
+		advice string
+	}{
+		{e.Changed, "changed since it was applied (restore it and write another migration, or AllowChanged)"},
+		{e.Removed, "applied, but the file is gone (is the program older than the database? restore the file, Forget it, or AllowRemoved)"},
+		{e.OutOfOrder, "not applied, but its version is lower than that of one which is (give it a higher version, or AllowOutOfOrder)"},
+	} {
+		for _, file := range part.files {
+			fmt.Fprintf(&b, "\n  %s: %s", file, part.advice)
+		}
+	}
+	return b.String()
+}
+
+// drift compares the source with the history. It returns nil if they agree.
+func (s *source) drift(t target, st *state) *DriftError {
+	e := &DriftError{Schema: t.schema, Module: t.module}
+	var last *migration // the highest version that was applied
+	for _, m := range s.migrations {
+		if m.Kind == Versioned && st.find(m.File) != nil {
+			last = m
+		}
+	}
+	for _, m := range s.migrations {
+		row := st.find(m.File)
+		switch {
+		case m.Kind == Repeatable:
+		case row == nil && last != nil && m.Version < last.Version:
+			e.OutOfOrder = append(e.OutOfOrder, m.File)
+		case row != nil && row.checksum != m.Checksum:
+			e.Changed = append(e.Changed, m.File)
+		}
+	}
+	for _, row := range st.applied {
+		if s.find(row.file) == nil && !slices.Contains(e.Removed, row.file) {
+			e.Removed = append(e.Removed, row.file)
+		}
+	}
+	if e.Changed == nil && e.Removed == nil && e.OutOfOrder == nil {
+		return nil
+	}
+	return e
+}
+
+// find returns the migration of a file of the history, or nil.
+func (s *source) find(file string) *migration {
+	for _, m := range s.migrations {
+		if m.File == file {
+			return m
+		}
+	}
+	return nil
+}
+
+// check returns the drift that the options do not allow.
+func (o *options) check(drift *DriftError) error {
+	if drift == nil {
+		return nil
+	}
+	e := *drift
+	if o.allowChanged {
+		e.Changed = nil
+	}
+	if o.allowRemoved {
+		e.Removed = nil
+	}
+	if o.allowOutOfOrder {
+		e.OutOfOrder = nil
+	}
+	if e.Changed == nil && e.Removed == nil && e.OutOfOrder == nil {
+		return nil
+	}
+	return &e
+}
+
+// pending returns what Apply has to do: the versioned migrations that were not applied, then the repeatable ones that
+// were not, or that have changed.
+func (s *source) pending(st *state) []job {
+	var jobs []job
+	for _, m := range s.migrations {
+		row := st.find(m.File)
+		switch {
+		case row == nil:
+			jobs = append(jobs, job{applyJob, m})
+		case m.Kind == Repeatable && row.checksum != m.Checksum:
+			jobs = append(jobs, job{reapplyJob, m})
+		}
+	}
+	return jobs
+}

@@ -1,0 +1,153 @@
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgdbm/pgdbm/internal/native"
+)
+
+// session is a connection that is borrowed from the pool. Everything on it goes by the simple protocol: it takes several
+// statements in one message, keeps no portal open, and needs no prepared statement, so PgBouncer can carry it.
+type session struct {
+	conn      *sql.Conn
+	spoiled   bool // the next borrower must not get it
+	unlimited bool // its statement_timeout is 0; false if it is not known
+}
+
+var errDriver = errors.New("pgdbm: migrations need a pool of the driver pgdbm or of pgx/v5/stdlib, and nothing that wraps " +
+	"it, such as a tracer: open a small pool for them with schemadb.Open or sql.Open")
+
+var errLiterals = errors.New("pgdbm: migrations need standard_conforming_strings=on, which is PostgreSQL's default: " +
+	"otherwise literals end elsewhere")
+
+// pgx calls fn with the connection.
+func (s *session) pgx(fn func(*pgx.Conn) error) error {
+	return s.conn.Raw(func(driverConn any) error {
+		var conn *pgx.Conn
+		switch dc := driverConn.(type) {
+		case native.Connection:
+			conn = dc.Native().Pgx()
+		case interface{ Conn() *pgx.Conn }:
+			conn = dc.Conn()
+		default:
+			return errDriver
+		}
+		if conn.PgConn().ParameterStatus("standard_conforming_strings") == "off" {
+			return errLiterals
+		}
+		return fn(conn)
+	})
+}
+
+// send runs statements, and returns the results of those that ended well.
+func (s *session) send(ctx context.Context, message string) (done []*pgconn.Result, err error) {
+	err = s.interruptible(ctx, func(ctx context.Context, pg *pgconn.PgConn) error {
+		results := pg.Exec(ctx, message)
+		for results.NextResult() {
+			if result := results.ResultReader().Read(); result.Err == nil {
+				done = append(done, result)
+			}
+		}
+		return results.Close()
+	})
+	return done, err
+}
+
+// learn asks what the session's limits are, so that not every transaction has to set them.
+func (s *session) learn(ctx context.Context) error {
+	results, err := s.send(ctx, "SELECT pg_catalog.current_setting('statement_timeout')")
+	if err == nil {
+		s.unlimited = string(results[0].Rows[0][0]) == "0"
+	}
+	return err
+}
+
+// pgconn calls fn with the connection, without pgx.
+func (s *session) pgconn(fn func(*pgconn.PgConn) error) error {
+	return s.pgx(func(conn *pgx.Conn) error { return fn(conn.PgConn()) })
+}
+
+// cancelLimit is how long the server has to obey when a statement is cancelled. Then the connection is closed.
+const cancelLimit = 5 * time.Second
+
+// interruptible calls fn with the connection. When ctx ends, it asks the server to cancel the statement and waits for the
+// answer: so it is known what has been done. The cancellation may come late and hit what follows, so the connection is
+// not used again.
+func (s *session) interruptible(ctx context.Context, fn func(context.Context, *pgconn.PgConn) error) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	return s.pgx(func(conn *pgx.Conn) error {
+		pg := conn.PgConn()
+		own, stop := context.WithCancel(context.WithoutCancel(ctx))
+		defer stop()
+		finished, cancelled := make(chan struct{}), make(chan struct{})
+		unhook := context.AfterFunc(ctx, func() {
+			defer close(cancelled)
+			cancelStatement(own, pg)
+			limit := time.NewTimer(cancelLimit)
+			defer limit.Stop()
+			select {
+			case <-finished:
+			case <-limit.C:
+				stop()
+			}
+		})
+		err := fn(own, pg)
+		close(finished)
+		if !unhook() {
+			<-cancelled
+			s.spoiled = true
+		}
+		if err != nil && pg.IsClosed() {
+			s.spoiled = true
+		}
+		if err != nil && ctx.Err() != nil {
+			return fmt.Errorf("%w (%w)", context.Cause(ctx), err)
+		}
+		return err
+	})
+}
+
+// cancelStatement asks the server to cancel what is running. If that fails, the caller's limit ends it.
+func cancelStatement(ctx context.Context, pg *pgconn.PgConn) {
+	ctx, done := context.WithTimeout(ctx, cancelLimit)
+	defer done()
+	_ = pg.CancelRequest(ctx)
+}
+
+// rollback ends the transaction that a failed statement has left open.
+func (s *session) rollback(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelLimit)
+	defer cancel()
+	err := s.pgx(func(conn *pgx.Conn) error {
+		if conn.PgConn().TxStatus() == 'I' {
+			return nil
+		}
+		_, err := conn.PgConn().Exec(ctx, "ROLLBACK").ReadAll()
+		return err
+	})
+	if err != nil {
+		s.spoiled = true
+	}
+}
+
+// close gives the connection back, or up if it is spoiled.
+func (s *session) close() {
+	if s.conn == nil {
+		return
+	}
+	if s.spoiled {
+		_ = s.conn.Raw(func(any) error { return sqldriver.ErrBadConn }) // makes database/sql close it
+	}
+	_ = s.conn.Close() // an error means that it is closed already
+	s.conn = nil
+}

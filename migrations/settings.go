@@ -1,0 +1,42 @@
+package migrations
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// limits returns the statement that sets what the options say about timeouts until the end of the transaction, or "" if
+// the session has it so.
+func (o *options) limits(s *session) string {
+	var set []string
+	add := func(name string, d time.Duration) {
+		set = append(set, "pg_catalog.set_config('"+name+"', '"+strconv.FormatInt(d.Milliseconds(), 10)+"', true)")
+	}
+	if o.statementTimeout > 0 || !s.unlimited {
+		add("statement_timeout", o.statementTimeout)
+	}
+	if o.lockTimeout > 0 {
+		add("lock_timeout", o.lockTimeout)
+	}
+	if set == nil {
+		return ""
+	}
+	return "SELECT " + strings.Join(set, ", ")
+}
+
+// What a migration sets for the session, such as the search_path that pg_dump writes, would stay for the next one, and
+// behind PgBouncer for other clients. So the settings are put aside before it, and set again in the same transaction.
+const (
+	saveSettings = `SELECT pg_catalog.set_config('pgdbm.settings', (SELECT pg_catalog.json_object_agg(name, setting)::pg_catalog.text ` +
+		`FROM pg_catalog.pg_settings WHERE context IN ('user', 'superuser') AND name !~ '^transaction_'), true), ` +
+		`pg_catalog.set_config('pgdbm.role', pg_catalog.current_setting('role'), true), ` +
+		`pg_catalog.set_config('pgdbm.session_user', session_user::pg_catalog.text, true)`
+	restoreRole = `SELECT CASE WHEN session_user::pg_catalog.text <> pg_catalog.current_setting('pgdbm.session_user', true) ` +
+		`THEN pg_catalog.set_config('session_authorization', pg_catalog.current_setting('pgdbm.session_user'), false) END, ` +
+		`CASE WHEN pg_catalog.current_setting('role') <> pg_catalog.current_setting('pgdbm.role', true) ` +
+		`THEN pg_catalog.set_config('role', pg_catalog.current_setting('pgdbm.role'), false) END`
+	restoreSettings = `SELECT pg_catalog.set_config(s.name, old.value, false) ` +
+		`FROM pg_catalog.json_each_text(NULLIF(pg_catalog.current_setting('pgdbm.settings', true), '')::pg_catalog.json) old (name, value) ` +
+		`JOIN pg_catalog.pg_settings s ON s.name = old.name WHERE s.setting IS DISTINCT FROM old.value`
+)

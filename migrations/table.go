@@ -1,0 +1,169 @@
+package migrations
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/pgdbm/pgdbm/internal/template"
+)
+
+// The names of the tables in which a run keeps its books.
+const (
+	ownTable      = "schema_migrations"          // in the schema itself; the Python library has the same
+	sharedTable   = "schema_migrations_shared"   // with SharedHistory
+	progressTable = "schema_migrations_progress" // of migrations without a transaction, beside the history
+)
+
+// target is what a run migrates: one module in one schema.
+type target struct {
+	name   string // what templates expand for; "" for no schema
+	schema string // where the module's tables are: name, or else the first schema of the search_path
+	module string
+	shared string // the schema with the shared history, or ""
+}
+
+// history returns the table that lists what has been applied.
+func (t target) history() string {
+	if t.shared != "" {
+		return template.QuoteIdent(t.shared) + "." + sharedTable
+	}
+	return t.ownHistory()
+}
+
+func (t target) ownHistory() string { return template.QuoteIdent(t.schema) + "." + ownTable }
+
+func (t target) progress() string {
+	home := t.schema
+	if t.shared != "" {
+		home = t.shared
+	}
+	return template.QuoteIdent(home) + "." + progressTable
+}
+
+// rows is the condition for the rows of the target in its history. In a table of its own, rows without a module are
+// those of whoever looks, as for the Python library.
+func (t target) rows() string {
+	if t.shared != "" {
+		return "schema_name = " + literal(t.schema) + " AND module_name = " + literal(t.module)
+	}
+	return t.ownRows()
+}
+
+func (t target) ownRows() string {
+	return "(module_name = " + literal(t.module) + " OR module_name IS NULL)"
+}
+
+// key is the advisory lock for one module in one schema: 64 bits, of which the Python library's hashtext uses 32.
+func (t target) key() int64 {
+	sum := sha256.Sum256([]byte("pgdbm\x00" + t.module + "\x00" + t.schema))
+	return int64(binary.BigEndian.Uint64(sum[:])) //nolint:gosec // all 64 bits are the key
+}
+
+// moduleKey is the Python library's lock for a module, as SQL.
+func moduleKey(module string) string {
+	return "pg_catalog.hashtext(" + literal("pgdbm_migration_"+module) + ")"
+}
+
+// createOwn is the table as the Python library creates it.
+func (t target) createOwn() []string {
+	table := t.ownHistory()
+	return []string{
+		"CREATE TABLE " + table + ` (
+    id SERIAL PRIMARY KEY,
+    filename VARCHAR(255) NOT NULL,
+    checksum VARCHAR(64) NOT NULL,
+    module_name VARCHAR(100),
+    applied_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    applied_by VARCHAR(100) DEFAULT CURRENT_USER,
+    execution_time_ms INTEGER,
+    UNIQUE(filename, module_name)
+)`,
+		"CREATE INDEX idx_schema_migrations_module ON " + table + " (module_name, filename)",
+	}
+}
+
+// createShared creates the table of [SharedHistory]: the same columns, and the schema. It has one index, because each
+// costs something in each migration of each schema.
+func createShared(schema string) string {
+	return "CREATE TABLE IF NOT EXISTS " + template.QuoteIdent(schema) + "." + sharedTable + ` (
+    schema_name VARCHAR(63) NOT NULL,
+    module_name VARCHAR(100) NOT NULL,
+    filename VARCHAR(255) NOT NULL,
+    id BIGINT GENERATED ALWAYS AS IDENTITY,
+    checksum VARCHAR(64) NOT NULL,
+    applied_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    applied_by VARCHAR(100) DEFAULT CURRENT_USER,
+    execution_time_ms INTEGER,
+    PRIMARY KEY (schema_name, module_name, filename)
+)`
+}
+
+// createProgress creates the table in which a migration without a transaction notes how far it has come.
+func (t target) createProgress() string {
+	return "CREATE TABLE IF NOT EXISTS " + t.progress() + ` (
+    schema_name VARCHAR(63) NOT NULL,
+    module_name VARCHAR(100) NOT NULL,
+    filename VARCHAR(255) NOT NULL,
+    statements_done INTEGER NOT NULL,
+    checksum VARCHAR(64) NOT NULL,
+    running BOOLEAN NOT NULL,
+    backend TEXT NOT NULL,
+    PRIMARY KEY (schema_name, module_name, filename)
+)`
+}
+
+// insert records a migration; took is SQL for its duration in milliseconds.
+func (t target) insert(m *migration, took string) string {
+	columns, values := "", ""
+	if t.shared != "" {
+		columns, values = "schema_name, ", literal(t.schema)+", "
+	}
+	return fmt.Sprintf("INSERT INTO %s (%sfilename, checksum, module_name, applied_at, execution_time_ms) "+
+		"VALUES (%s%s, %s, %s, pg_catalog.clock_timestamp(), %s)",
+		t.history(), columns, values, literal(m.File), literal(m.Checksum), literal(t.module), took)
+}
+
+// update records that a repeatable migration runs again.
+func (t target) update(m *migration, took string) string {
+	return fmt.Sprintf("UPDATE %s SET checksum = %s, applied_at = pg_catalog.clock_timestamp(), applied_by = CURRENT_USER, "+
+		"execution_time_ms = %s WHERE %s AND filename = %s", t.history(), literal(m.Checksum), took, t.rows(), literal(m.File))
+}
+
+// durations records how long migrations took that have run one after the other: each until the next one began, and the last
+// one until end.
+func (t target) durations(files []string, end string) string {
+	names := make([]string, len(files))
+	for i, file := range files {
+		names[i] = literal(file)
+	}
+	return fmt.Sprintf("UPDATE %s r SET execution_time_ms = (1000 * extract(epoch FROM x.ended - x.applied_at))::pg_catalog.int4 "+
+		"FROM (SELECT filename, applied_at, pg_catalog.lead(applied_at, 1, %s) OVER (ORDER BY applied_at) AS ended FROM %s WHERE %s "+
+		"AND filename IN (%s)) x WHERE %s AND r.filename = x.filename RETURNING r.filename, r.execution_time_ms",
+		t.history(), end, t.history(), t.rows(), strings.Join(names, ", "), t.rows())
+}
+
+// remove forgets a migration.
+func (t target) remove(file string) string {
+	return fmt.Sprintf("DELETE FROM %s WHERE %s AND filename = %s", t.history(), t.rows(), literal(file))
+}
+
+// move brings the rows of the target's own table to the shared one.
+func (t target) move() []string {
+	return []string{
+		fmt.Sprintf("INSERT INTO %s (schema_name, module_name, filename, checksum, applied_at, applied_by, execution_time_ms) "+
+			"SELECT %s, %s, filename, checksum, applied_at, applied_by, execution_time_ms FROM %s WHERE %s ORDER BY id "+
+			"ON CONFLICT DO NOTHING", t.history(), literal(t.schema), literal(t.module), t.ownHistory(), t.ownRows()),
+		fmt.Sprintf("DELETE FROM %s WHERE %s", t.ownHistory(), t.ownRows()),
+	}
+}
+
+// literal quotes a text as a literal, which means the same whatever standard_conforming_strings is.
+func literal(s string) string {
+	quoted := "'" + strings.ReplaceAll(s, "'", "''") + "'"
+	if strings.Contains(s, `\`) {
+		return " E" + strings.ReplaceAll(quoted, `\`, `\\`)
+	}
+	return quoted
+}

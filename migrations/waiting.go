@@ -1,0 +1,103 @@
+package migrations
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// WaitError says that a run has waited for another one, and has given up.
+type WaitError struct {
+	Schema, Module string // Schema is "" if the Python library holds its lock of the whole module
+	Waited         time.Duration
+	Holders        []string // who holds the lock: the backend's pid, with user, application and address where they are known
+}
+
+// Error names the lock and its holders.
+func (e *WaitError) Error() string {
+	what := fmt.Sprintf("module %q in schema %q", e.Module, e.Schema)
+	if e.Schema == "" {
+		what = fmt.Sprintf("module %q", e.Module)
+	}
+	return fmt.Sprintf("pgdbm: %s: others have been at work for %v, so nothing more was done: %s; wait for them, or end one with "+
+		"pg_terminate_backend, or raise WaitLimit", what, e.Waited.Round(time.Millisecond), names(e.Holders))
+}
+
+func names(holders []string) string {
+	if len(holders) == 0 {
+		return "they have just finished"
+	}
+	return strings.Join(holders, "; ")
+}
+
+// waiting is a series of attempts to get at what others hold.
+type waiting struct {
+	begun    time.Time
+	pause    *backoff
+	progress int
+	logged   time.Time
+}
+
+// The pauses between two attempts. They are short, because a lock is only seen to be free by trying: whoever blocks in
+// the server instead makes CREATE INDEX CONCURRENTLY wait for him.
+const (
+	firstPause = 5 * time.Millisecond
+	lastPause  = 500 * time.Millisecond
+	logPause   = 30 * time.Second // between two messages about the same wait
+)
+
+// wait waits for the next attempt. Progress is the length of the history: where it grows, the others are getting on.
+func (w *waiting) wait(ctx context.Context, o *options, s *session, t target, progress int) error {
+	now := time.Now()
+	if w.pause == nil || progress != w.progress {
+		*w = waiting{begun: now, pause: newBackoff(firstPause, lastPause), progress: progress, logged: w.logged}
+	}
+	waited := now.Sub(w.begun)
+	due := waited > lastPause && now.Sub(w.logged) > logPause
+	if due || waited >= o.waitLimit {
+		found, err := holders(ctx, s, t)
+		if err != nil {
+			return err
+		}
+		if waited >= o.waitLimit {
+			return &WaitError{Schema: t.schema, Module: t.module, Waited: waited, Holders: found}
+		}
+		w.logged = now
+		o.log.LogAttrs(ctx, slog.LevelWarn, "pgdbm: waiting for another run of the same migrations", slog.String("schema", t.schema),
+			slog.String("module", t.module), slog.Duration("waited", waited), slog.String("for", names(found)))
+	}
+	return w.pause.wait(ctx)
+}
+
+// holders says who holds the target's key, its history, or the Python library's lock of the module.
+func holders(ctx context.Context, s *session, t target) ([]string, error) {
+	conditions := advisory(fmt.Sprint(t.key())) + " OR " + advisory(moduleKey(t.module)) + " AND l.mode = 'ExclusiveLock'"
+	if t.shared == "" && t.schema != "" {
+		conditions += " OR l.relation = pg_catalog.to_regclass(" + literal(t.history()) + ") AND l.mode ~ 'Exclusive|^ShareLock'"
+	}
+	return lockers(ctx, s, "l.granted AND ("+conditions+")")
+}
+
+// advisory is the condition for the advisory locks with a key.
+func advisory(key string) string {
+	return fmt.Sprintf("(l.locktype = 'advisory' AND l.objsubid = 1 AND (l.classid::pg_catalog.int8 << 32 | l.objid::pg_catalog.int8) = %s)", key)
+}
+
+// lockers describes the backends that have locks, or wait for them, in this database.
+func lockers(ctx context.Context, s *session, condition string) ([]string, error) {
+	results, err := s.send(ctx, "SELECT DISTINCT pg_catalog.concat('pid ', l.pid, ' (user ', a.usename, ', application ', "+
+		"a.application_name, ', from ', COALESCE(pg_catalog.host(a.client_addr), 'a local socket'), ', ', a.state, ')') "+
+		"FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "+
+		"WHERE l.pid <> pg_catalog.pg_backend_pid() AND l.database = (SELECT oid FROM pg_catalog.pg_database "+
+		"WHERE datname = pg_catalog.current_database()) AND "+condition)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, row := range results[0].Rows {
+		found = append(found, string(row[0]))
+	}
+	return found, nil
+}
