@@ -23,7 +23,7 @@ func (r *run) callFunction(ctx context.Context, st *state, j job) error {
 	m.begin(j, newGuard(r.target, st))
 	if err := execAll(ctx, tx, m.statements()[1:]); err != nil { // without BEGIN
 		if isBusy(err) {
-			return errBusy
+			return &busyError{err}
 		}
 		return r.failed(j, err)
 	}

@@ -23,7 +23,10 @@ type state struct {
 }
 
 // applied is a row of the history, in the order in which they were written.
-type applied struct{ file, checksum string }
+type applied struct {
+	file, checksum string
+	nobodys        bool // it has no module: it counts as ours where we have the file
+}
 
 // find returns the row of a file, or nil. If there are two, which the Python library's table allows for rows without a
 // module, the later one counts.
@@ -91,7 +94,7 @@ func look(ctx context.Context, s *session, t target) (*state, error) {
 }
 
 func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
-	message := fmt.Sprintf("SELECT filename, checksum FROM %s WHERE %s ORDER BY id", t.history(), t.rows())
+	message := fmt.Sprintf("SELECT filename, checksum, module_name IS NULL FROM %s WHERE %s ORDER BY id", t.history(), t.rows())
 	if t.shared != "" {
 		message += fmt.Sprintf(";\nSELECT n.nspname IS NOT NULL, c.oid IS NOT NULL "+
 			"FROM (SELECT %s::pg_catalog.name AS name) s LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.name "+
@@ -107,7 +110,7 @@ func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
 	}
 	st := &state{schema: true, table: true, rows: len(results[0].Rows)}
 	for _, row := range results[0].Rows {
-		st.applied = append(st.applied, applied{file: string(row[0]), checksum: string(row[1])})
+		st.applied = append(st.applied, applied{file: string(row[0]), checksum: string(row[1]), nobodys: isTrue(row[2])})
 	}
 	if t.shared == "" {
 		return st, nil

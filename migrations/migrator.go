@@ -138,8 +138,10 @@ func (m *Migrator) Baseline(ctx context.Context, version int64) (*Result, error)
 
 // Forget removes the record of a migration and does not undo it, as if it had not run. File is its name in the history,
 // also of a file that is gone. If nothing is recorded under that name, the error wraps [ErrNotApplied].
+//
+// A file without a transaction of which a part has run is not in the history: Forget makes it begin anew.
 func (m *Migrator) Forget(ctx context.Context, file string) (*Result, error) {
-	return m.run(ctx, func(st *state, done int, t target) ([]job, error) {
+	result, err := m.run(ctx, func(st *state, done int, t target) ([]job, error) {
 		switch {
 		case done > 0:
 			return nil, nil
@@ -152,6 +154,29 @@ func (m *Migrator) Forget(ctx context.Context, file string) (*Result, error) {
 		}
 		return []job{{forgetJob, x}}, nil
 	})
+	if errors.Is(err, ErrNotApplied) {
+		if forgotten, otherErr := m.forgetProgress(ctx, file); forgotten || otherErr != nil {
+			err = otherErr
+		}
+	}
+	return result, err
+}
+
+// forgetProgress forgets how far a migration without a transaction has come.
+func (m *Migrator) forgetProgress(ctx context.Context, file string) (bool, error) {
+	t, err := m.target(ctx)
+	if err != nil {
+		return false, err
+	}
+	deleted, err := m.db.ExecContext(ctx, "DELETE FROM "+t.progress()+" WHERE "+t.progressRow(file))
+	if hasCode(err, undefinedTable, invalidSchema) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	n, err := deleted.RowsAffected()
+	return n > 0, err
 }
 
 // ErrNotApplied says that the history has no such file.

@@ -32,7 +32,7 @@ func (r *run) withoutTransaction(ctx context.Context, st *state, j job) error {
 		return err
 	}
 	if now.rows != st.rows || now.table != st.table {
-		return errBusy
+		return &busyError{}
 	}
 	texts, err := j.script().expand(r.target.name)
 	if err != nil {
@@ -133,10 +133,7 @@ func (f *fileRun) prepare(ctx context.Context, st *state) error {
 }
 
 // row is the condition for the file's row in the progress table.
-func (f *fileRun) row() string {
-	return fmt.Sprintf("schema_name = %s AND module_name = %s AND filename = %s",
-		literal(f.target.schema), literal(f.target.module), literal(f.job.m.File))
-}
+func (f *fileRun) row() string { return f.target.progressRow(f.job.m.File) }
 
 // note writes that the first done statements are done, and whether the one after them is running, here.
 func (f *fileRun) note(ctx context.Context, done int, running bool) error {
@@ -177,7 +174,7 @@ func (f *fileRun) resume(ctx context.Context) (first int, err error) {
 	}
 	if first > len(f.texts) || f.job.script().prefix(first) != string(row[1]) {
 		return 0, f.failed(f.job, fmt.Errorf("%w: leave its first %d statements as they were, with the comments between them, and change "+
-			"what follows; or put the schema into the state after some statement by hand, and change %s", errPrefix, first, f.target.progress()))
+			"what follows; or undo by hand what they have done, Forget the file, and run again", errPrefix, first))
 	}
 	f.resumed, f.pending = true, isTrue(row[2])
 	if f.pending && first < len(f.texts) {

@@ -117,7 +117,7 @@ func (s *source) drift(t target, st *state) *DriftError {
 		}
 	}
 	for _, row := range st.applied {
-		if s.find(row.file) == nil && !slices.Contains(e.Removed, row.file) {
+		if s.find(row.file) == nil && !row.nobodys && !slices.Contains(e.Removed, row.file) {
 			e.Removed = append(e.Removed, row.file)
 		}
 	}

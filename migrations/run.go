@@ -34,8 +34,10 @@ type run struct {
 // planner decides what to do, when done steps of the run are done already.
 type planner func(st *state, done int) ([]job, error)
 
-// errBusy says that somebody else works on the target, or has just done so.
-var errBusy = errors.New("somebody else migrates the schema")
+// busyError says that somebody else works on the target, or has just done so.
+type busyError struct{ err error } // what the guard has failed with, or nil
+
+func (*busyError) Error() string { return "somebody else migrates the schema" }
 
 // do does what the plan says. St is what is known about the target, or nil.
 func (r *run) do(ctx context.Context, st *state) (err error) {
@@ -75,11 +77,13 @@ func (r *run) connect(ctx context.Context) error {
 // again decides whether a run that has stopped goes on, and waits until then.
 func (r *run) again(ctx context.Context, st *state, err error) error {
 	var timeout *lockTimeoutError
+	var busy *busyError
 	switch {
-	case errors.Is(err, errBusy):
+	case errors.As(err, &busy):
 		if err := r.connect(ctx); err != nil {
 			return err
 		}
+		r.waited.last = busy.err
 		return r.waited.wait(ctx, r.options, r.session, r.target, len(st.applied))
 	case errors.As(err, &timeout):
 		if r.retried == r.lockRetries {
@@ -104,7 +108,7 @@ func (r *run) jobs(ctx context.Context, st *state, jobs []job) error {
 			return err
 		}
 		done, err := r.some(ctx, st, jobs)
-		if r.after != nil && !errors.Is(err, errBusy) {
+		if busy := (*busyError)(nil); r.after != nil && !errors.As(err, &busy) {
 			r.after(ctx, r.step(jobs[0]), err)
 		}
 		if err != nil {
@@ -234,7 +238,7 @@ func (r *run) noteDurations(ctx context.Context, timed []string, done []job) {
 	}
 }
 
-// sendError says what the error of a message means: errBusy, *earlyError, *lockTimeoutError, or the failure of a job.
+// sendError says what the error of a message means: *busyError, *earlyError, *lockTimeoutError, or the failure of a job.
 func (r *run) sendError(m *message, results int, jobs []job, err error) error {
 	at := m.marks[min(results, len(m.marks)-1)]
 	offset := -1
@@ -250,7 +254,7 @@ func (r *run) sendError(m *message, results int, jobs []job, err error) error {
 	j := jobs[at.job]
 	switch {
 	case at.role == guards && isBusy(err):
-		return errBusy
+		return &busyError{err}
 	case at.role == guards:
 		return fmt.Errorf("pgdbm: module %q in schema %q: the history cannot be used: %w", r.target.module, r.target.schema, err)
 	}
@@ -322,7 +326,7 @@ func (r *run) moveOnly(ctx context.Context, st *state) error {
 	}
 	r.session.rollback(ctx)
 	if isBusy(err) {
-		return errBusy
+		return &busyError{err}
 	}
 	return fmt.Errorf("pgdbm: module %q in schema %q: its history cannot be moved to %s: %w",
 		r.target.module, r.target.schema, r.target.history(), err)

@@ -47,6 +47,10 @@ func (r Record) Duration() time.Duration {
 	return time.Duration(*r.TookMS) * time.Millisecond
 }
 
+func (r Record) applied() applied {
+	return applied{file: r.File, checksum: r.Checksum, nobodys: r.Module == nil}
+}
+
 // History returns the rows of the module in the schema, in the order in which they were written; none if there is no
 // table.
 func (m *Migrator) History(ctx context.Context) ([]Record, error) {
@@ -89,7 +93,7 @@ func (m *Migrator) Status(ctx context.Context) ([]Status, error) {
 	}
 	st, byFile := &state{}, map[string]*Record{}
 	for i, r := range records {
-		st.applied = append(st.applied, applied{file: r.File, checksum: r.Checksum})
+		st.applied = append(st.applied, r.applied())
 		byFile[r.File] = &records[i]
 	}
 	outOfOrder := map[string]bool{}
@@ -112,7 +116,7 @@ func (m *Migrator) Status(ctx context.Context) ([]Status, error) {
 		all = append(all, s)
 	}
 	for i, r := range records {
-		if m.source.find(r.File) == nil && byFile[r.File] == &records[i] {
+		if m.source.find(r.File) == nil && r.Module != nil && byFile[r.File] == &records[i] {
 			all = append(all, Status{Migration: Migration{File: r.File, Checksum: r.Checksum}, State: Removed, Record: &records[i]})
 		}
 	}
@@ -141,7 +145,7 @@ func (m *Migrator) look(ctx context.Context) (*state, target, error) {
 	records, err := m.history(ctx, t)
 	st := &state{}
 	for _, r := range records {
-		st.applied = append(st.applied, applied{file: r.File, checksum: r.Checksum})
+		st.applied = append(st.applied, r.applied())
 	}
 	return st, t, err
 }

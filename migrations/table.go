@@ -42,6 +42,11 @@ func (t target) progress() string {
 	return template.QuoteIdent(home) + "." + progressTable
 }
 
+// progressRow is the condition for the row of a file in the progress table.
+func (t target) progressRow(file string) string {
+	return "schema_name = " + literal(t.schema) + " AND module_name = " + literal(t.module) + " AND filename = " + literal(file)
+}
+
 // rows is the condition for the rows of the target in its history. In a table of its own, rows without a module are
 // those of whoever looks, as for the Python library.
 func (t target) rows() string {

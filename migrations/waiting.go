@@ -12,6 +12,7 @@ import (
 type WaitError struct {
 	Schema, Module string // Schema is "" if the Python library holds its lock of the whole module
 	Waited         time.Duration
+	Err            error // what the last attempt has failed with, or nil
 	Holders        []string // who holds the lock: the backend's pid, with user, application and address where they are known
 }
 
@@ -21,13 +22,20 @@ func (e *WaitError) Error() string {
 	if e.Schema == "" {
 		what = fmt.Sprintf("module %q", e.Module)
 	}
-	return fmt.Sprintf("pgdbm: %s: others have been at work for %v, so nothing more was done: %s; wait for them, or end one with "+
+	text := fmt.Sprintf("pgdbm: %s: others have been at work for %v, so nothing more was done: %s; wait for them, or end one with "+
 		"pg_terminate_backend, or raise WaitLimit", what, e.Waited.Round(time.Millisecond), names(e.Holders))
+	if e.Err != nil {
+		text += fmt.Sprintf(" (the last attempt: %v)", e.Err)
+	}
+	return text
 }
+
+// Unwrap returns what the last attempt has failed with.
+func (e *WaitError) Unwrap() error { return e.Err }
 
 func names(holders []string) string {
 	if len(holders) == 0 {
-		return "they have just finished"
+		return "nobody holds the lock now"
 	}
 	return strings.Join(holders, "; ")
 }
@@ -38,6 +46,7 @@ type waiting struct {
 	pause    *backoff
 	progress int
 	logged   time.Time
+	last     error // what the last attempt has failed with, or nil
 }
 
 // The pauses between two attempts. They are short, because a lock is only seen to be free by trying: whoever blocks in
@@ -52,7 +61,7 @@ const (
 func (w *waiting) wait(ctx context.Context, o *options, s *session, t target, progress int) error {
 	now := time.Now()
 	if w.pause == nil || progress != w.progress {
-		*w = waiting{begun: now, pause: newBackoff(firstPause, lastPause), progress: progress, logged: w.logged}
+		*w = waiting{begun: now, pause: newBackoff(firstPause, lastPause), progress: progress, logged: w.logged, last: w.last}
 	}
 	waited := now.Sub(w.begun)
 	due := waited > lastPause && now.Sub(w.logged) > logPause
@@ -62,7 +71,7 @@ func (w *waiting) wait(ctx context.Context, o *options, s *session, t target, pr
 			return err
 		}
 		if waited >= o.waitLimit {
-			return &WaitError{Schema: t.schema, Module: t.module, Waited: waited, Holders: found}
+			return &WaitError{Schema: t.schema, Module: t.module, Waited: waited, Holders: found, Err: w.last}
 		}
 		w.logged = now
 		o.log.LogAttrs(ctx, slog.LevelWarn, "pgdbm: waiting for another run of the same migrations", slog.String("schema", t.schema),
