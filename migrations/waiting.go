@@ -12,7 +12,7 @@ import (
 type WaitError struct {
 	Schema, Module string // Schema is "" if the Python library holds its lock of the whole module
 	Waited         time.Duration
-	Err            error // what the last attempt has failed with, or nil
+	Err            error    // what the last attempt has failed with, or nil
 	Holders        []string // who holds the lock: the backend's pid, with user, application and address where they are known
 }
 
