@@ -25,6 +25,14 @@ var (
 // Pgx returns the connection without counting the session as changed.
 func (n nativeConn) Pgx() *pgx.Conn { return n.stdlibConn.Conn() }
 
+// Path returns the path of schema_mode=search_path.
+func (n nativeConn) Path() string {
+	if n.path == nil {
+		return ""
+	}
+	return n.path.full
+}
+
 // Query expands query and sends it.
 func (n nativeConn) Query(ctx context.Context, query string, args ...any) (pgx.Rows, error) {
 	if n.Pgx().IsClosed() {

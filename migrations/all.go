@@ -3,6 +3,7 @@ package migrations
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"io/fs"
 	"iter"
 	"log/slog"
@@ -45,13 +46,24 @@ func ApplyAll[DB *sql.DB | *schemadb.DB](ctx context.Context, db DB, files fs.FS
 	if a.source, err = readSource(files, a.options.functions); err != nil {
 		return a.result, err
 	}
+	switch {
+	case a.options.dependsOn != nil:
+		return a.result, errDependsOn
+	case schemas == nil:
+		return a.result, errNoSchemas
+	}
 	a.warn()
-	targets := a.targets(schemas)
-	if err := a.run(ctx, targets); err != nil {
+	if err := a.run(ctx, a.targets(schemas)); err != nil {
 		return a.result, err
 	}
-	return a.result, a.result.err(context.Cause(ctx))
+	return a.result, a.result.err(a.cause)
 }
+
+var (
+	errDependsOn = errors.New("pgdbm: migrations: the option DependsOn is for ApplyModules; call ApplyAll for each module, " +
+		"those that others depend on first")
+	errNoSchemas = errors.New("pgdbm: migrations: the iterator of schemas is nil; pass slices.Values of their names")
+)
 
 // all is a run over many schemas.
 type all struct {
@@ -61,6 +73,7 @@ type all struct {
 	begun   time.Time
 	total   int
 	workers []*worker
+	cause   error // why the run has ended early, or nil
 
 	mu     sync.Mutex // guards result, and the calls of progress
 	result *AllResult
@@ -78,24 +91,27 @@ func (a *all) warn() {
 
 // targets returns what to migrate. Names that no schema can have have failed.
 func (a *all) targets(schemas iter.Seq[string]) []target {
-	var targets []target
+	var targets, invalid []target
 	seen := map[string]bool{}
 	for name := range schemas {
 		if seen[name] {
 			continue
 		}
 		seen[name] = true
-		if err := template.CheckSchema(name); err != nil {
-			a.result.Failed = append(a.result.Failed, Failure{Schema: name, Err: err})
-			continue
-		}
 		t := target{name: name, schema: name, module: a.options.module, shared: a.options.sharedSchema}
 		if t.module == "" {
 			t.module = name
 		}
-		targets = append(targets, t)
+		if template.CheckSchema(name) == nil {
+			targets = append(targets, t)
+		} else {
+			invalid = append(invalid, t)
+		}
 	}
 	a.total = len(seen)
+	for _, t := range invalid {
+		a.note(&Result{Schema: t.schema, Module: t.module}, template.CheckSchema(t.schema))
+	}
 	return targets
 }
 
@@ -104,7 +120,7 @@ func (a *all) run(ctx context.Context, targets []target) error {
 	if len(targets) == 0 {
 		return nil
 	}
-	sessions, err := borrow(ctx, a.db.Pool(), 2, a.options.waitLimit)
+	sessions, err := borrow(ctx, a.db.Pool(), 2, 0, a.options.waitLimit)
 	if err != nil {
 		a.notReached(targets)
 		return err
@@ -121,6 +137,9 @@ func (a *all) run(ctx context.Context, targets []target) error {
 		}
 		defer hold.release()
 		ctx = held
+		if a.parallel() == 1 {
+			first.hold = hold
+		}
 	}
 	a.workers = []*worker{first}
 	for len(a.workers) < a.parallel() {
@@ -132,27 +151,39 @@ func (a *all) run(ctx context.Context, targets []target) error {
 		}
 	}()
 	a.migrate(ctx, targets, a.look(ctx, targets))
+	a.cause = context.Cause(ctx) // also that the hold is lost
 	return nil
 }
 
 // parallel is how many schemas can be migrated at once with the connections of the pool.
 func (a *all) parallel() int {
 	most := a.db.Stats().MaxOpenConnections
-	switch {
-	case most == 0:
+	if most == 0 {
 		return a.options.workers
-	case a.options.module == "":
-		return min(a.options.workers, most/2)
 	}
-	return min(a.options.workers, most-1)
+	if a.source.hasNoTransaction() {
+		most-- // With one to spare somebody always gets the second one that he needs.
+	}
+	if a.options.module == "" {
+		most /= 2
+	} else {
+		most--
+	}
+	return max(1, min(a.options.workers, most))
+}
+
+// hasNoTransaction reports whether some migration runs without a transaction.
+func (s *source) hasNoTransaction() bool {
+	return slices.ContainsFunc(s.migrations, func(m *migration) bool { return m.NoTransaction })
 }
 
 // each calls fn with the numbers up to n, in the workers.
 func (a *all) each(n int, fn func(w *worker, i int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for _, w := range a.workers {
+	for _, w := range a.workers[:min(n, len(a.workers))] {
 		wg.Go(func() {
+			defer w.close() // the others may need its connections
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				fn(w, i)
 			}
@@ -164,9 +195,9 @@ func (a *all) each(n int, fn func(w *worker, i int)) {
 // chunkSize is for how many schemas one question asks what they have. With a shared history it reads one table.
 func (a *all) chunkSize() int {
 	if a.options.sharedSchema != "" {
-		return 50_000
+		return 50 * a.options.chunkSize
 	}
-	return 1000
+	return a.options.chunkSize
 }
 
 // look finds out what is known about each target. Where that fails, its worker finds out what is wrong.
@@ -178,7 +209,7 @@ func (a *all) look(ctx context.Context, targets []target) []glance {
 		if err == nil {
 			copy(found[i*a.chunkSize():], some)
 		}
-		w.used(len(chunks[i]))
+		w.used(ctx, len(chunks[i]))
 	})
 	return found
 }
@@ -200,7 +231,7 @@ func (a *all) migrate(ctx context.Context, targets []target, found []glance) {
 			return
 		}
 		w.migrate(ctx, targets[i], found[i].state)
-		w.used(usesOfMigration)
+		w.used(ctx, usesOfMigration)
 	})
 }
 
@@ -241,16 +272,18 @@ func (a *all) note(result *Result, err error) {
 	}
 }
 
-// log writes one event for a schema; those of its migrations have the level Debug.
+// log writes one event for a schema. Those of its migrations have the level Debug, and so has it if there was nothing to do.
 func (a *all) log(result *Result, err error) {
 	attrs := []slog.Attr{slog.String("schema", result.Schema), slog.String("module", result.Module),
 		slog.Int("migrations", len(result.Steps)), slog.Duration("took", result.Duration)}
+	level, event := slog.LevelDebug, "pgdbm: schema is up to date"
 	switch {
 	case err != nil:
-		a.options.log.LogAttrs(context.Background(), slog.LevelError, "pgdbm: a schema has failed", append(attrs, slog.Any("error", err))...)
+		level, event, attrs = slog.LevelError, "pgdbm: a schema has failed", append(attrs, slog.Any("error", err))
 	case len(result.Steps) > 0:
-		a.options.log.LogAttrs(context.Background(), slog.LevelInfo, "pgdbm: schema migrated", attrs...)
+		level, event = slog.LevelInfo, "pgdbm: schema migrated"
 	}
+	a.options.log.LogAttrs(context.Background(), level, event, attrs...)
 }
 
 func (a *all) report(result *Result, err error) Report {
@@ -269,20 +302,18 @@ type worker struct {
 	*all
 	session *session
 	holder  *session // the connection for the lock of each schema's module, or nil if the run has the lock of all
+	hold    *hold    // the lock of the module, if no other worker shares it
 	uses    int      // how much the session's backend has been used
 }
 
-// The server's process remembers what it has seen for as long as it lives: about 35 KB for a schema that it has migrated,
-// and 10 KB for one whose history it has read. So a connection is given up after 200 of the former.
-const (
-	recycleAfter    = 5000
-	usesOfMigration = 25
-)
+// usesOfMigration is how much more of the server's memory it takes to migrate a schema than to read its history.
+const usesOfMigration = 25
 
 // used counts how much a connection is used, and gives it up in time.
-func (w *worker) used(n int) {
-	if w.uses += n; w.uses >= recycleAfter {
-		w.uses, w.session.spoiled = 0, true
+func (w *worker) used(ctx context.Context, n int) {
+	if w.uses += n; w.uses >= w.options.recycleAfter*usesOfMigration {
+		w.uses = 0
+		w.recycle(ctx)
 	}
 }
 
@@ -302,8 +333,21 @@ func (w *worker) migrate(ctx context.Context, t target, st *state) {
 			}
 			return w.source.pending(st), nil
 		}}
-	err := w.held(ctx, t, func(ctx context.Context) error { return r.do(ctx, st) })
+	err := w.held(ctx, t, func(ctx context.Context) error {
+		r.hold = w.hold
+		return r.do(ctx, st)
+	})
 	w.note(r.result, err)
+}
+
+// recycle gives the connection up.
+func (w *worker) recycle(ctx context.Context) {
+	if w.session.conn == nil { // A Go function has had it. The pool lends that first which it got last.
+		if connect(ctx, w.db, w.session, w.options.waitLimit) != nil {
+			return // there is none
+		}
+	}
+	w.session.spoiled = true
 }
 
 // held calls fn while the module's lock is held.
@@ -316,7 +360,7 @@ func (w *worker) held(ctx context.Context, t target, fn func(context.Context) er
 			w.holder.close()
 		}
 		w.session.close()
-		sessions, err := borrow(ctx, w.db.Pool(), 2, w.options.waitLimit)
+		sessions, err := borrow(ctx, w.db.Pool(), 2, 0, w.options.waitLimit)
 		if err != nil {
 			return err
 		}
@@ -327,5 +371,6 @@ func (w *worker) held(ctx context.Context, t target, fn func(context.Context) er
 		return err
 	}
 	defer hold.end()
+	w.hold = hold
 	return fn(ctx)
 }

@@ -24,30 +24,37 @@ func (e *PoolError) Error() string {
 			"(SetMaxOpenConns)", e.Need, e.Max)
 	}
 	return fmt.Sprintf("pgdbm: migrations need %d connections at once, and got them not within %v from a pool that has %d at "+
-		"most: raise MaxOpenConns (SetMaxOpenConns), or close rows and transactions earlier", e.Need, e.Waited, e.Max)
+		"most: raise MaxOpenConns (SetMaxOpenConns), or close rows and transactions earlier", e.Need, e.Waited.Round(time.Millisecond), e.Max)
 }
 
-// patience is how long a borrower who needs several connections at first keeps those that it has while it waits for the
-// others.
-const patience = time.Second
+// How long a borrower who needs several connections keeps those that it has while it waits for the others in a full pool:
+// from firstKeep, twice as long with each attempt, to lastKeep. It is short, so that those who need only one more can have it.
+const (
+	firstKeep = 10 * time.Millisecond
+	lastKeep  = 250 * time.Millisecond
+)
 
-// borrow takes n connections from the pool, or none. Who waits for a connection while he keeps one may wait for somebody
-// who does the same, so after a while borrow gives back what it has and begins anew. It waits no longer than limit.
-func borrow(ctx context.Context, pool *sql.DB, n int, limit time.Duration) ([]*session, error) {
+// connecting is how long a new connection may take at least, however short the limit for waiting is.
+const connecting = 10 * time.Second
+
+// borrow takes n connections from the pool, or none. The run has others of its own already. Who waits for a connection
+// while he keeps one may wait for somebody who does the same, so after a while borrow gives back what it has and begins
+// anew. It waits no longer than limit.
+func borrow(ctx context.Context, pool *sql.DB, n, others int, limit time.Duration) ([]*session, error) {
 	most := pool.Stats().MaxOpenConnections
-	if most > 0 && most < n {
-		return nil, &PoolError{Need: n, Max: most}
+	if most > 0 && most < n+others {
+		return nil, &PoolError{Need: n + others, Max: most}
 	}
 	begun := time.Now()
-	pause := newBackoff(10*time.Millisecond, patience)
-	for keep := patience; ; keep *= 2 { // it grows, because connecting may be slow
+	pause := newBackoff(firstKeep, 2*lastKeep)
+	for keep := firstKeep; ; keep = min(2*keep, lastKeep) {
 		left := max(limit-time.Since(begun), time.Millisecond)
 		sessions, err := tryBorrow(ctx, pool, n, left, min(keep, left))
 		if !errors.Is(err, errImpatient) {
 			return sessions, err
 		}
-		if time.Since(begun) >= limit {
-			return nil, &PoolError{Need: n, Max: most, Waited: time.Since(begun).Round(time.Millisecond)}
+		if waited := time.Since(begun); waited >= limit {
+			return nil, &PoolError{Need: n + others, Max: most, Waited: waited}
 		}
 		if err := pause.wait(ctx); err != nil {
 			return nil, err
@@ -60,23 +67,51 @@ var errImpatient = errors.New("no connection became free")
 // tryBorrow takes n connections, the first within limit, and the others within keep.
 func tryBorrow(ctx context.Context, pool *sql.DB, n int, limit, keep time.Duration) (sessions []*session, err error) {
 	for range n {
-		conn, err := connWithin(ctx, pool, limit)
+		s, err := liveWithin(ctx, pool, limit)
 		if err != nil {
 			closeAll(sessions)
 			return nil, err
 		}
-		sessions = append(sessions, &session{conn: conn})
+		sessions = append(sessions, s)
 		limit = keep
 	}
 	return sessions, nil
 }
 
+// liveWithin takes a connection that the server still answers on. Idle ones may have been cut, by the server's restart or
+// by a firewall, and database/sql does not notice.
+func liveWithin(ctx context.Context, pool *sql.DB, limit time.Duration) (*session, error) {
+	idle := pool.Stats().Idle
+	for {
+		conn, err := connWithin(ctx, pool, limit)
+		if err != nil {
+			return nil, err
+		}
+		s := &session{conn: conn}
+		if err = s.learn(ctx); err == nil {
+			return s, nil
+		}
+		s.spoiled = s.spoiled || !errors.Is(err, errDriver) && !errors.Is(err, errLiterals)
+		cut := s.spoiled && ctx.Err() == nil
+		s.close()
+		if idle--; idle < 0 || !cut {
+			return nil, err
+		}
+	}
+}
+
 func connWithin(ctx context.Context, pool *sql.DB, limit time.Duration) (*sql.Conn, error) {
+	if stats := pool.Stats(); stats.MaxOpenConnections == 0 || stats.InUse < stats.MaxOpenConnections {
+		limit = max(limit, connecting)
+	}
 	limited, cancel := context.WithTimeoutCause(ctx, limit, errImpatient)
 	defer cancel()
 	conn, err := pool.Conn(limited)
 	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(limited), errImpatient) {
 		return nil, errImpatient
+	}
+	if err != nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	return conn, err
 }
@@ -93,10 +128,9 @@ func connect(ctx context.Context, db *schemadb.DB, s *session, limit time.Durati
 		return nil
 	}
 	s.close()
-	sessions, err := borrow(ctx, db.Pool(), 1, limit)
-	if err != nil {
-		return err
+	sessions, err := borrow(ctx, db.Pool(), 1, 1, limit)
+	if err == nil {
+		*s = *sessions[0]
 	}
-	*s = *sessions[0]
-	return s.learn(ctx)
+	return err
 }

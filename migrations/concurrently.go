@@ -23,21 +23,20 @@ func (e *BlockedError) Error() string {
 		"of module %q, which this run keeps: %s; end it with pg_terminate_backend, then run again", e.Module, names(e.Waiters))
 }
 
-// watchPause is how often a run looks for those who block in its way.
+// watchPause is how often a run looks whether it still keeps others out, and for those who block in its way.
 const watchPause = 500 * time.Millisecond
 
-// statement runs statement i. Again says that an earlier run may have begun it.
+// statement runs statement i, as long as the run keeps others out. Again says that an earlier run may have begun it.
 func (f *fileRun) statement(ctx context.Context, i int, again bool) error {
-	s, text := f.job.script().statements[i], f.texts[i]
-	if !hasWord(text, "concurrently") {
-		return f.run.statement(ctx, s, text)
-	}
-	if again {
-		if err := f.dropInvalid(ctx, text); err != nil {
+	var looker *session // who looks for those who block
+	if hasWord(f.texts[i], "concurrently") {
+		var err error
+		if looker, err = f.looker(ctx); err != nil {
 			return err
 		}
+		defer looker.close()
 	}
-	if err := f.checkBlocked(ctx); err != nil {
+	if err := f.check(ctx, looker); err != nil {
 		return err
 	}
 	watched, cancel := context.WithCancelCause(ctx)
@@ -51,26 +50,59 @@ func (f *fileRun) statement(ctx context.Context, i int, again bool) error {
 			case <-watched.Done():
 				return
 			case <-ticker.C:
-				if err := f.checkBlocked(watched); err != nil {
+				if err := f.check(ctx, looker); err != nil {
 					cancel(err)
 				}
 			}
 		}
 	}()
-	err := f.run.statement(watched, s, text)
+	err := f.try(watched, i, again && looker != nil)
 	cancel(nil)
 	<-watching
 	return err
 }
 
-// checkBlocked asks, on the connection that holds the lock, whether somebody blocks.
-func (f *fileRun) checkBlocked(ctx context.Context) error {
-	found, err := lockers(ctx, f.holder, "NOT l.granted AND "+advisory(moduleKey(f.target.module)))
+// looker returns a connection for looking at the locks while the run's own are in use: one of the pool if it has one to
+// spare, or else one beside it, because who has all of a pool's connections could wait for ever.
+func (f *fileRun) looker(ctx context.Context) (*session, error) {
+	const others, noWaiting = 2, 0
+	if sessions, err := borrow(ctx, f.db.Pool(), 1, others, noWaiting); err == nil {
+		return sessions[0], nil
+	}
+	return f.session.sibling(ctx)
+}
+
+// try runs statement i, after what is left of an attempt is gone.
+func (f *fileRun) try(ctx context.Context, i int, again bool) error {
+	if again {
+		if err := f.dropInvalid(ctx, f.texts[i]); err != nil {
+			return err
+		}
+	}
+	return f.run.statement(ctx, f.job.script().statements[i], f.texts[i])
+}
+
+// check asks the connection that holds the lock: if it answers, the lock is still there. SHOW takes no snapshot, which
+// CONCURRENTLY would wait for. The end of ctx does not interrupt it, because a failed statement would end the lock. Looker,
+// if there is one, looks whether somebody blocks.
+func (f *fileRun) check(ctx context.Context, looker *session) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkLimit)
+	defer cancel()
+	if _, err := f.holder.send(ctx, "SHOW transaction_isolation"); err != nil {
+		return fmt.Errorf("%w: %w", errHoldLost, err)
+	}
+	if looker == nil {
+		return nil
+	}
+	found, err := lockers(ctx, looker, "NOT l.granted AND "+advisory(moduleKey(f.target.module)))
 	if err == nil && len(found) > 0 {
 		err = &BlockedError{Module: f.target.module, Waiters: found}
 	}
 	return err
 }
+
+// checkLimit is how long the server has to answer. After that the connection counts as lost.
+const checkLimit = 30 * time.Second
 
 // dropInvalid drops the index that CREATE INDEX CONCURRENTLY has left when it failed: it is of no use, and in the way.
 func (f *fileRun) dropInvalid(ctx context.Context, text string) error {

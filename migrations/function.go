@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pgdbm/pgdbm/internal/schemactx"
 	"github.com/pgdbm/pgdbm/schemadb"
 )
 
@@ -15,47 +16,60 @@ func (r *run) callFunction(ctx context.Context, st *state, j job) error {
 	r.session.close() // its connection is for the function
 	tx, err := r.db.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
-		return r.failed(j, err)
+		return r.failed(j, withCause(ctx, err))
 	}
 	defer tx.Rollback()
-	m := r.newMessage()
-	m.session = &session{} // of which nothing is known
-	m.begin(j, newGuard(r.target, st))
-	if err := execAll(ctx, tx, m.statements()[1:]); err != nil { // without BEGIN
+	begun := time.Now()
+	if err := execAll(ctx, tx, r.functionGuard(st)); err != nil {
 		if isBusy(err) {
 			return &busyError{err}
 		}
-		return r.failed(j, err)
+		return r.failed(j, withCause(ctx, err))
 	}
-	if err := j.function()(ctx, tx); err != nil {
-		return r.failed(j, err)
+	if err := j.function()(schemactx.Unlimited(ctx), tx); err != nil {
+		return r.jobFailed(j, -1, -1, withCause(ctx, err))
 	}
-	took, err := r.endFunction(ctx, tx, m)
-	if err != nil {
-		return r.failed(j, err)
+	took := time.Since(begun).Truncate(time.Millisecond)
+	if err := r.endFunction(ctx, tx, j, took); err != nil {
+		return r.jobFailed(j, -1, -1, withCause(ctx, err))
 	}
 	r.done(ctx, st, j, took)
 	return nil
 }
 
+// functionGuard is what begins the transaction of a function, without BEGIN. The history is written at the end, so that a
+// function which commits by itself is not recorded.
+func (r *run) functionGuard(st *state) []string {
+	m := r.newMessage()
+	m.session = &session{} // of which nothing is known
+	g := newGuard(r.target, st)
+	m.open(g, false)
+	if !g.move {
+		m.check(g)
+	}
+	return append(m.statements()[1:], "SELECT "+keepAlive)
+}
+
+// withCause adds to an error why ctx has ended, which database/sql does not say.
+func withCause(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w (%w)", cause, err)
+	}
+	return err
+}
+
 var errEnded = errors.New("the function has ended the transaction, so the migration is not in the history: remove Commit and Rollback")
 
-// endFunction notes the duration and commits.
-func (r *run) endFunction(ctx context.Context, tx *schemadb.Tx, m *message) (took time.Duration, err error) {
-	if len(m.timed) > 0 {
-		var file string
-		var ms sql.NullInt64
-		end := "pg_catalog.clock_timestamp()::pg_catalog.timestamp"
-		err = tx.QueryRowContext(ctx, r.target.durations(m.timed, end)).Scan(&file, &ms)
-		took = time.Duration(ms.Int64) * time.Millisecond
-	}
+// endFunction writes the history and commits.
+func (r *run) endFunction(ctx context.Context, tx *schemadb.Tx, j job, took time.Duration) error {
+	_, err := tx.ExecContext(ctx, r.target.finished(j, took))
 	if err == nil {
 		err = tx.Commit()
 	}
 	if errors.Is(err, sql.ErrTxDone) && ctx.Err() == nil {
 		err = fmt.Errorf("%w (%w)", errEnded, err)
 	}
-	return took, err
+	return err
 }
 
 // statements returns the statements of the message.

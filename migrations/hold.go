@@ -14,19 +14,22 @@ import (
 // no snapshot, which CREATE INDEX CONCURRENTLY would wait for.
 type hold struct {
 	session *session
-	stop    func() // ends the watch
+	log     *slog.Logger
+	lose    context.CancelCauseFunc // ends the context of the run
+	pause   func()                  // ends the watch
 }
 
 // errHoldLost is why a run stops whose hold is gone.
 var errHoldLost = errors.New("pgdbm: the connection that keeps other runs out is lost: run again")
 
-// keep begins the transaction of a hold. If the machine dies, the server ends it when the network has been silent for
-// about a minute (see https://www.postgresql.org/docs/current/runtime-config-connection.html); a pool may have set
-// idle_in_transaction_session_timeout.
-const keep = `BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;
-SELECT pg_catalog.set_config('idle_in_transaction_session_timeout', '0', true), pg_catalog.set_config('tcp_keepalives_idle', '30', true),
-	pg_catalog.set_config('tcp_keepalives_interval', '10', true), pg_catalog.set_config('tcp_keepalives_count', '3', true);
-SELECT `
+// keepAlive lets a transaction wait without statements, though a pool may have set idle_in_transaction_session_timeout. If
+// the machine dies, the server ends it when the network has been silent for about a minute: see
+// https://www.postgresql.org/docs/current/runtime-config-connection.html
+const keepAlive = `pg_catalog.set_config('idle_in_transaction_session_timeout', '0', true), pg_catalog.set_config('tcp_keepalives_idle', '30', true),
+	pg_catalog.set_config('tcp_keepalives_interval', '10', true), pg_catalog.set_config('tcp_keepalives_count', '3', true)`
+
+// keep begins the transaction of a hold; a lock follows.
+const keep = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;\nSELECT " + keepAlive + ";\nSELECT "
 
 // holdModule takes the Python library's lock of the module, shared, on the session: that library takes it exclusively,
 // and other runs share it. It returns a context that ends when the hold is lost.
@@ -35,46 +38,110 @@ func holdModule(ctx context.Context, o *options, s *session, t target) (context.
 	wait := func(w *waiting) error {
 		return w.wait(ctx, o, s, target{module: t.module}, 0)
 	}
-	if err := acquire(ctx, s, key, wait); err != nil {
+	if err := acquire(ctx, s, keep+key, "ROLLBACK", wait); err != nil {
 		return nil, nil, err
 	}
-	return watch(ctx, o, s)
+	ctx, lose := context.WithCancelCause(ctx)
+	h := &hold{session: s, log: o.log, lose: lose}
+	h.watch(ctx)
+	return ctx, h, nil
 }
 
-// holdTarget takes the key of the target, which keeps every other run out while statements run without a transaction.
-func holdTarget(ctx context.Context, o *options, s *session, t target) error {
-	key := fmt.Sprintf("pg_catalog.pg_try_advisory_xact_lock(%d)", t.key())
-	return acquire(ctx, s, key, func(w *waiting) error { return w.wait(ctx, o, s, t, 0) })
+// Inside of the transaction of a hold a second lock begins and ends with a savepoint.
+const (
+	keepToo = "SAVEPOINT target;\nSELECT "
+	drop    = "ROLLBACK TO SAVEPOINT target;\nRELEASE SAVEPOINT target"
+)
+
+// holdTarget takes the key of the target, which keeps every other run out while statements run without a transaction. It
+// returns the session that has it. If the hold of the module is for this run alone, it has room for that key too; so the
+// run needs no other connection.
+func (r *run) holdTarget(ctx context.Context) (holder *session, release func(), err error) {
+	key := fmt.Sprintf("pg_catalog.pg_try_advisory_xact_lock(%d)", r.target.key())
+	wait := func(w *waiting) error { return w.wait(ctx, r.options, r.session, r.target, 0) }
+	if r.hold != nil {
+		if err := r.connect(ctx); err != nil {
+			return nil, nil, err
+		}
+		r.hold.pause()
+		if err := r.hold.acquireToo(ctx, r.session, key, wait); err != nil {
+			r.hold.watch(ctx)
+			return nil, nil, err
+		}
+		return r.hold.session, func() {
+			r.hold.session.finish(ctx, drop)
+			r.hold.watch(ctx)
+		}, nil
+	}
+	r.session.close()
+	const others = 1 // the hold of all
+	sessions, err := borrow(ctx, r.db.Pool(), 2, others, r.waitLimit)
+	if err != nil {
+		return nil, nil, err
+	}
+	holder, *r.session = sessions[0], *sessions[1]
+	release = func() {
+		holder.rollback(ctx)
+		holder.close()
+	}
+	if err := acquire(ctx, holder, keep+key, "ROLLBACK", wait); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return holder, release, nil
 }
 
-// acquire tries to get the lock until it succeeds, or until wait returns an error.
-func acquire(ctx context.Context, s *session, key string, wait func(*waiting) error) error {
+// acquireToo gets another lock in the transaction of the hold. It tries on another session first, because who tries has a
+// snapshot for a moment, and a CREATE INDEX CONCURRENTLY that sees it then waits for the end of the transaction: here for
+// ever, if that one has the lock.
+func (h *hold) acquireToo(ctx context.Context, other *session, key string, wait func(*waiting) error) error {
 	var w waiting
 	for {
-		results, err := s.send(ctx, keep+key)
-		if err != nil {
-			s.rollback(ctx)
+		if err := acquire(ctx, other, "BEGIN;\nSELECT "+key, "ROLLBACK", wait); err != nil {
 			return err
 		}
-		if isTrue(results[2].Rows[0][0]) {
+		other.rollback(ctx)
+		results, err := h.session.send(ctx, keepToo+key)
+		if err == nil && isTrue(results[1].Rows[0][0]) {
 			return nil
 		}
-		s.rollback(ctx)
+		h.session.finish(ctx, drop)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errHoldLost, err)
+		}
 		if err := wait(&w); err != nil {
 			return err
 		}
 	}
 }
 
-// watch reads from the connection until release. Nothing should come; if the connection breaks, the lock is gone and the
-// context that watch returns ends.
-func watch(ctx context.Context, o *options, s *session) (context.Context, *hold, error) {
-	ctx, lose := context.WithCancelCause(ctx)
+// acquire tries to get the lock until it succeeds, or until wait returns an error. Undo undoes an attempt.
+func acquire(ctx context.Context, s *session, attempt, undo string, wait func(*waiting) error) error {
+	var w waiting
+	for {
+		results, err := s.send(ctx, attempt)
+		if err != nil {
+			s.finish(ctx, undo)
+			return err
+		}
+		if isTrue(results[len(results)-1].Rows[0][0]) {
+			return nil
+		}
+		s.finish(ctx, undo)
+		if err := wait(&w); err != nil {
+			return err
+		}
+	}
+}
+
+// watch reads from the connection until pause is called. Nothing should come; if the connection breaks, the lock is gone
+// and the context of the run ends.
+func (h *hold) watch(ctx context.Context) {
 	reading, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		err := s.pgconn(func(pg *pgconn.PgConn) error {
+		err := h.session.pgconn(func(pg *pgconn.PgConn) error {
 			for {
 				if err := pg.WaitForNotification(reading); err != nil {
 					return err
@@ -82,25 +149,22 @@ func watch(ctx context.Context, o *options, s *session) (context.Context, *hold,
 			}
 		})
 		if reading.Err() == nil {
-			o.log.LogAttrs(ctx, slog.LevelWarn, errHoldLost.Error(), slog.Any("error", err))
-			s.spoiled = true
-			lose(fmt.Errorf("%w: %w", errHoldLost, err))
+			h.log.LogAttrs(ctx, slog.LevelWarn, errHoldLost.Error(), slog.Any("error", err))
+			h.session.spoiled = true
+			h.lose(fmt.Errorf("%w: %w", errHoldLost, err))
 		}
 	}()
-	stop := func() {
+	h.pause = func() {
 		cancel()
 		<-ended
-		lose(nil)
 	}
-	return ctx, &hold{session: s, stop: stop}, nil
 }
 
 // end gives the lock back.
 func (h *hold) end() {
-	h.stop()
-	ctx, cancel := context.WithTimeout(context.Background(), cancelLimit)
-	defer cancel()
-	h.session.rollback(ctx)
+	h.pause()
+	h.lose(nil)
+	h.session.rollback(context.Background())
 }
 
 // release gives the lock and the connection back.

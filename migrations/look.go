@@ -17,8 +17,10 @@ type state struct {
 	schema  bool // the schema exists
 	table   bool // the history exists
 	own     bool // the history is shared, and the schema has one of its own, whose rows have to move
-	ownOnly bool // that one has no rows of other modules, so it can go
+	ownRows int  // how many rows of the target that one has
+	ownOnly bool // and none of other modules, so it can go
 	rows    int  // how many rows of the target the history has
+	stale   bool // the schema does not exist, but a shared history has rows of one that did
 	applied []applied
 }
 
@@ -44,7 +46,7 @@ func (s *state) after(j job) {
 	if s.own {
 		s.rows = len(s.applied)
 	}
-	s.schema, s.table, s.own = true, true, false
+	s.schema, s.table, s.own, s.stale = true, true, false, false
 	switch j.kind {
 	case applyJob, recordJob:
 		s.applied = append(s.applied, applied{file: j.m.File, checksum: j.m.Checksum})
@@ -73,6 +75,12 @@ func (e *HistoryError) Error() string {
 // Unwrap returns the server's error.
 func (e *HistoryError) Unwrap() error { return e.Err }
 
+// foreignHistory is the error for a table that has not our columns.
+func foreignHistory(table string, err error) *HistoryError {
+	return &HistoryError{Table: table, Err: err, Reason: "it is not ours, but that of another tool (golang-migrate and Rails " +
+		"have a table of this name): rename it, migrate another schema, or use SharedHistory"}
+}
+
 // look reads the state of one target. It takes one round trip where the history exists.
 func look(ctx context.Context, s *session, t target) (*state, error) {
 	for range 3 { // tables come and go
@@ -98,12 +106,12 @@ func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
 	if t.shared != "" {
 		message += fmt.Sprintf(";\nSELECT n.nspname IS NOT NULL, c.oid IS NOT NULL "+
 			"FROM (SELECT %s::pg_catalog.name AS name) s LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.name "+
-			"LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = '%s'", literal(t.schema), ownTable)
+			"LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = '%s';\n%s",
+			literal(t.schema), ownTable, "SELECT EXISTS (SELECT FROM "+t.progress()+" WHERE "+t.rows()+")")
 	}
-	results, err := s.send(ctx, message)
+	results, err := s.read(ctx, message)
 	if hasCode(err, undefinedColumn) {
-		return nil, &HistoryError{Table: t.history(), Err: err, Reason: "it is not ours, but that of another tool " +
-			"(golang-migrate and Rails have a table of this name): rename it, migrate another schema, or use SharedHistory"}
+		return nil, foreignHistory(t.history(), err)
 	}
 	if err != nil {
 		return nil, err
@@ -116,8 +124,9 @@ func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
 		return st, nil
 	}
 	st.schema, st.own = isTrue(results[1].Rows[0][0]), isTrue(results[1].Rows[0][1])
-	if !st.schema {
-		st.rows, st.applied = 0, nil // they were of a schema that has been dropped since
+	if !st.schema { // what there is belongs to a schema that has been dropped since
+		st.stale = len(st.applied) > 0 || isTrue(results[2].Rows[0][0])
+		st.rows, st.applied = 0, nil
 	}
 	if st.own {
 		err = lookOwn(ctx, s, t, st)
@@ -127,7 +136,7 @@ func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
 
 // lookOwn reads what a target with a shared history still has in a table of its own.
 func lookOwn(ctx context.Context, s *session, t target, st *state) error {
-	results, err := s.send(ctx, fmt.Sprintf("SELECT filename, checksum, %s FROM %s ORDER BY id", t.ownRows(), t.ownHistory()))
+	results, err := s.read(ctx, fmt.Sprintf("SELECT filename, checksum, %s FROM %s ORDER BY id", t.ownRows(), t.ownHistory()))
 	switch {
 	case hasCode(err, undefinedTable, undefinedColumn): // gone, or of another tool
 		st.own = false
@@ -135,13 +144,14 @@ func lookOwn(ctx context.Context, s *session, t target, st *state) error {
 	case err != nil:
 		return err
 	}
-	st.ownOnly, st.own = true, false
+	st.own, st.ownOnly = len(results[0].Rows) == 0, true // an empty one just goes
 	for _, row := range results[0].Rows {
 		if !isTrue(row[2]) {
 			st.ownOnly = false
 			continue
 		}
 		st.own = true
+		st.ownRows++
 		if file := string(row[0]); st.find(file) == nil {
 			st.applied = append(st.applied, applied{file: file, checksum: string(row[1])})
 		}
@@ -223,9 +233,17 @@ func fold(name string) (folded string, ok bool) {
 	return string(b), true
 }
 
-// ensureShared creates the table of a shared history, and its schema. Many may do so at once.
+// ensureShared creates the tables of a shared history, and their schema. Many may do so at once.
 func ensureShared(ctx context.Context, s *session, schema string) error {
-	for _, statement := range []string{"CREATE SCHEMA IF NOT EXISTS " + template.QuoteIdent(schema), createShared(schema)} {
+	found, err := catalog(ctx, s, []string{schema})
+	if err != nil {
+		return err
+	}
+	statements := []string{createShared(schema), target{shared: schema}.createProgress()}
+	if !found[schema].schema { // to ask for it takes a privilege even where it exists
+		statements = append([]string{"CREATE SCHEMA IF NOT EXISTS " + template.QuoteIdent(schema)}, statements...)
+	}
+	for _, statement := range statements {
 		for tries := 3; ; tries-- {
 			_, err := s.send(ctx, statement)
 			// IF NOT EXISTS does not see what another session is about to commit.

@@ -59,7 +59,7 @@ func (w *worker) lookOwn(ctx context.Context, targets []target) ([]glance, error
 	var message strings.Builder
 	for i, t := range targets {
 		if i%locksAtOnce == 0 {
-			message.WriteString("BEGIN READ ONLY;\n")
+			message.WriteString(briefly)
 		}
 		fmt.Fprintf(&message, "SELECT %s FROM %s WHERE %s;\n", digest, t.ownHistory(), t.ownRows())
 		if i%locksAtOnce == locksAtOnce-1 || i == len(targets)-1 {
@@ -74,7 +74,7 @@ func (w *worker) lookOwn(ctx context.Context, targets []target) ([]glance, error
 	want := w.source.digest()
 	found := make([]glance, 0, len(targets))
 	for _, result := range results {
-		if result.FieldDescriptions != nil { // not BEGIN and COMMIT
+		if result.FieldDescriptions != nil { // not BEGIN, SET and COMMIT
 			found = append(found, glance{upToDate: string(result.Rows[0][0]) == want})
 		}
 	}
@@ -123,17 +123,19 @@ func (w *worker) lookShared(ctx context.Context, targets []target) ([]glance, er
 		names[i] = literal(t.schema)
 	}
 	// The name of a type or function is looked up in pg_catalog first, whatever the search_path says, unless it says otherwise.
-	results, err := w.session.send(ctx, fmt.Sprintf(`SELECT n.oid IS NOT NULL, c.oid IS NOT NULL, h.digest
+	query := fmt.Sprintf(`SELECT n.oid IS NOT NULL, c.oid IS NOT NULL, h.digest, p.schema_name IS NOT NULL
 FROM pg_catalog.unnest(ARRAY[%s]::pg_catalog.name[]) WITH ORDINALITY s (name, position)
 LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.name
 LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = '%s'
 LEFT JOIN (SELECT schema_name, %s AS digest FROM %s WHERE %s GROUP BY schema_name) h ON h.schema_name = s.name::pg_catalog.text
-ORDER BY s.position`, strings.Join(names, ", "), ownTable, digest, targets[0].history(), module))
+LEFT JOIN (SELECT DISTINCT schema_name FROM %s WHERE %s) p ON p.schema_name = s.name::pg_catalog.text
+ORDER BY s.position`, strings.Join(names, ", "), ownTable, digest, targets[0].history(), module, targets[0].progress(), module)
+	results, err := w.session.read(ctx, query)
 	if hasCode(err, undefinedTable, invalidSchema) {
 		if err := ensureShared(ctx, w.session, targets[0].shared); err != nil {
 			return nil, err
 		}
-		return make([]glance, len(targets)), nil
+		results, err = w.session.read(ctx, query)
 	}
 	if err != nil {
 		return nil, err
@@ -146,7 +148,7 @@ ORDER BY s.position`, strings.Join(names, ", "), ownTable, digest, targets[0].hi
 		case schema && !own && string(row[2]) == want:
 			found[i].upToDate = true
 		case !schema:
-			found[i].state = &state{table: true}
+			found[i].state = &state{table: true, stale: row[2] != nil || isTrue(row[3])}
 		case !own && row[2] == nil:
 			found[i].state = &state{schema: true, table: true}
 		}

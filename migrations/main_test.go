@@ -9,4 +9,9 @@ import (
 
 var server pgserver.Server
 
-func TestMain(m *testing.M) { os.Exit(server.Run(m)) }
+func TestMain(m *testing.M) {
+	if job := os.Getenv(childVariable); job != "" {
+		os.Exit(runChild(job))
+	}
+	os.Exit(server.Run(m))
+}

@@ -1,6 +1,7 @@
 package migrations
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -73,22 +74,37 @@ func (m *message) job(j job, g guard, statements []string) {
 // begin adds the start of a job's transaction: what is missing, the guard, and what the history shall say.
 func (m *message) begin(j job, g guard) {
 	m.open(g, j.changesSession())
-	switch j.kind {
-	case applyJob:
-		m.add(guards, m.target.insert(j.m, "NULLIF("+g.zero(m.target)+", 0)")) // NULL until the duration is known
-	case recordJob:
-		m.add(guards, m.target.insert(j.m, g.zero(m.target)))
-	default:
-		m.add(guards, "SELECT "+g.zero(m.target))
+	if g.move {
+		g = g.next() // move has checked all
 	}
 	switch j.kind {
+	case applyJob: // the duration is NULL until it is known
+		m.add(guards, m.target.insert(j.m, "NULLIF("+zero(append(g.free(m.target), g.same(m.target)...))+", 0)"))
+	case recordJob:
+		m.add(guards, m.target.insert(j.m, zero(append(g.free(m.target), g.same(m.target)...))))
 	case reapplyJob:
+		m.check(g)
 		m.add(guards, m.target.update(j.m, "NULL"))
 	case undoJob, forgetJob:
+		m.check(g)
 		m.add(guards, m.target.remove(j.m.File))
 	}
 	if j.kind == applyJob || j.kind == reapplyJob {
 		m.timed = append(m.timed, j.m.File)
+	}
+}
+
+// check adds the guard as a statement of its own. A shared history is not locked, so it has to be counted by a query that
+// begins when the key is ours: one that asks for both does not see what the last holder of the key has committed meanwhile.
+// For an INSERT, which the primary key refuses then, one is enough.
+func (m *message) check(g guard) {
+	free, same := g.free(m.target), g.same(m.target)
+	if m.target.shared != "" && free != nil && same != nil {
+		m.add(guards, "SELECT "+zero(free))
+		free = nil
+	}
+	if conditions := append(free, same...); conditions != nil {
+		m.add(guards, "SELECT "+zero(conditions))
 	}
 }
 
@@ -104,6 +120,9 @@ func (m *message) open(g guard, save bool) {
 	}
 	if g.createSchema {
 		m.add(guards, "CREATE SCHEMA "+template.QuoteIdent(t.schema))
+		if t.path != "" { // while the schema was missing, the driver had it shorter
+			m.add(guards, "SELECT pg_catalog.set_config('search_path', "+literal(t.path)+", false)")
+		}
 	}
 	switch {
 	case g.createTable:
@@ -113,8 +132,13 @@ func (m *message) open(g guard, save bool) {
 	case t.shared == "":
 		m.add(guards, "LOCK TABLE "+t.history()+" IN SHARE ROW EXCLUSIVE MODE NOWAIT")
 	}
+	if g.move {
+		m.add(guards, "LOCK TABLE "+t.ownHistory()+" IN SHARE ROW EXCLUSIVE MODE NOWAIT")
+	}
 	if g.forgetOld {
-		m.add(guards, "DELETE FROM "+t.history()+" WHERE "+t.rows())
+		for _, table := range []string{t.history(), t.progress()} {
+			m.add(guards, "DELETE FROM "+table+" WHERE "+t.rows())
+		}
 	}
 	if g.move {
 		m.move(g)
@@ -123,7 +147,7 @@ func (m *message) open(g guard, save bool) {
 
 // move adds what brings the schema's own history to the shared one.
 func (m *message) move(g guard) {
-	m.add(guards, "SELECT "+g.zero(m.target))
+	m.check(g)
 	for _, sql := range m.target.move() {
 		m.add(guards, sql)
 	}
@@ -152,12 +176,13 @@ func (m *message) commit(last bool) {
 // batchBytes bounds the text of a message: the server keeps all of it, parsed, until it is done.
 const batchBytes = 1 << 20
 
-// place returns the statement that a position in the server's error belongs to, and the byte offset in it.
+// place returns the statement that a position in the server's error belongs to, and the byte offset in it. What is missing
+// at the end of a statement is found at the semicolon behind it.
 func (m *message) place(position int) (at mark, offset int, ok bool) {
 	bytes := byteOffset(m.text.String(), position)
-	for _, mark := range m.marks {
-		if mark.start <= bytes && bytes <= mark.end {
-			return mark, bytes - mark.start, true
+	for _, mark := range slices.Backward(m.marks) {
+		if mark.start <= bytes {
+			return mark, min(bytes, mark.end) - mark.start, true
 		}
 	}
 	return mark{}, 0, false

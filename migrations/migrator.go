@@ -74,11 +74,11 @@ func (m *Migrator) MigrateTo(ctx context.Context, version int64) (*Result, error
 			return nil, err
 		}
 		jobs := m.source.undos(st, func(x *migration) bool { return x.Version > version })
-		complete := true
+		complete := len(jobs) == 0
 		for _, j := range m.source.pending(st) {
 			if j.m.Kind == Versioned && j.m.Version > version {
 				complete = false
-			} else if j.m.Kind == Versioned || complete && len(jobs) == 0 {
+			} else if j.m.Kind == Versioned || complete {
 				jobs = append(jobs, j)
 			}
 		}
@@ -261,7 +261,7 @@ func (m *Migrator) run(ctx context.Context, plan func(*state, int, target) ([]jo
 	if err != nil {
 		return result, err
 	}
-	sessions, err := borrow(ctx, m.db.Pool(), 2, m.options.waitLimit)
+	sessions, err := borrow(ctx, m.db.Pool(), 2, 0, m.options.waitLimit)
 	if err != nil {
 		return result, err
 	}
@@ -273,7 +273,7 @@ func (m *Migrator) run(ctx context.Context, plan func(*state, int, target) ([]jo
 		return result, err
 	}
 	defer hold.release()
-	r := &run{options: &m.options, db: m.db, target: t, session: session, result: result,
+	r := &run{options: &m.options, db: m.db, target: t, session: session, hold: hold, result: result,
 		plan: func(st *state, done int) ([]job, error) { return plan(st, done, t) }}
 	return result, r.do(ctx, nil)
 }

@@ -9,36 +9,34 @@ import (
 	"time"
 )
 
-// withoutTransaction runs a migration whose statements each run on their own. A connection of its own holds the target's
-// key all the while, so the run needs two.
+// withoutTransaction runs a migration whose statements each run on their own. Another connection holds the target's key
+// all the while.
 func (r *run) withoutTransaction(ctx context.Context, st *state, j job) error {
-	r.session.close()
-	sessions, err := borrow(ctx, r.db.Pool(), 2, r.waitLimit)
+	holder, release, err := r.holdTarget(ctx)
 	if err != nil {
-		return r.failed(j, err)
+		return err
 	}
-	holder := sessions[0]
-	*r.session = *sessions[1]
+	f := &fileRun{run: r, holder: holder, job: j, begun: time.Now()}
 	defer func() {
-		holder.rollback(ctx)
-		holder.close()
-		r.session.spoiled = r.session.spoiled || j.changesSession()
+		release()
+		r.session.spoiled = r.session.spoiled || f.limited || j.changesSession()
 	}()
-	if err := holdTarget(ctx, r.options, holder, r.target); err != nil {
+	if err := r.connect(ctx); err != nil {
 		return err
 	}
 	now, err := look(ctx, r.session, r.target)
+	if hasCode(err, lockNotAvailable) {
+		return &busyError{err}
+	}
 	if err != nil {
 		return err
 	}
 	if now.rows != st.rows || now.table != st.table {
 		return &busyError{}
 	}
-	texts, err := j.script().expand(r.target.name)
-	if err != nil {
+	if f.texts, err = j.script().expand(r.target.name); err != nil {
 		return r.failed(j, err)
 	}
-	f := &fileRun{run: r, holder: holder, job: j, texts: texts, begun: time.Now()}
 	if err := f.do(ctx, st); err != nil {
 		return err
 	}
@@ -55,6 +53,7 @@ type fileRun struct {
 	texts  []string
 	begun  time.Time
 
+	limited bool // the session's timeouts are changed
 	resumed bool // an earlier run has begun the file
 	pending bool // and has ended while its last statement was running
 }
@@ -62,6 +61,9 @@ type fileRun struct {
 func (f *fileRun) do(ctx context.Context, st *state) error {
 	if err := f.prepare(ctx, st); err != nil {
 		return err
+	}
+	if err := f.setLimits(ctx); err != nil {
+		return f.failed(f.job, err)
 	}
 	first, err := f.resume(ctx)
 	if err != nil {
@@ -83,6 +85,24 @@ func (f *fileRun) do(ctx context.Context, st *state) error {
 		}
 	}
 	return f.finish(ctx)
+}
+
+// setLimits sets the timeouts of the session, because a pool's are for queries: an index takes longer to build, and waits for
+// every older transaction. It changes nothing where it need not, as behind PgBouncer, where others would meet it.
+func (f *fileRun) setLimits(ctx context.Context) error {
+	var statements string
+	if f.statementTimeout > 0 || !f.session.unlimited {
+		statements = fmt.Sprintf("SET statement_timeout = %d;", f.statementTimeout.Milliseconds())
+	}
+	if !f.session.patient {
+		statements += "SET lock_timeout = 0;"
+	}
+	if statements == "" {
+		return nil
+	}
+	f.limited = true
+	_, err := f.session.send(ctx, statements)
+	return err
 }
 
 // tidy notes that statement i has failed. If that fails too, the next run takes it as running, which is safe.
@@ -117,7 +137,9 @@ func (f *fileRun) prepare(ctx context.Context, st *state) error {
 	g := newGuard(f.target, st)
 	g.held = true
 	m.open(g, false)
-	m.add(guards, "SELECT "+g.zero(f.target))
+	if !g.move {
+		m.check(g)
+	}
 	m.add(guards, f.target.createProgress())
 	m.commit(true)
 	results, err := f.session.send(ctx, m.text.String())
@@ -178,7 +200,7 @@ func (f *fileRun) resume(ctx context.Context) (first int, err error) {
 	}
 	f.resumed, f.pending = true, isTrue(row[2])
 	if f.pending && first < len(f.texts) {
-		if err := f.waitForOrphan(ctx, string(row[3]), f.texts[first]); err != nil {
+		if err := f.waitForOrphan(ctx, f.texts[first]); err != nil {
 			return 0, err
 		}
 	}
@@ -190,7 +212,7 @@ var errPrefix = errors.New("an earlier run has done a part of the file that has 
 // repeatSettings runs the SET statements again that an earlier run has done in its session.
 func (f *fileRun) repeatSettings(ctx context.Context, first int) error {
 	for i, text := range f.texts[:first] {
-		if !begins(text, "set") && !begins(text, "reset") {
+		if !begins(text, "set") && !begins(text, "reset") && !(begins(text, "select") && hasWord(text, "set_config")) {
 			continue
 		}
 		if _, err := f.session.send(ctx, text); err != nil {
@@ -201,14 +223,13 @@ func (f *fileRun) repeatSettings(ctx context.Context, first int) error {
 }
 
 // waitForOrphan waits while the backend of a run that has died goes on with the statement: it does not notice the death
-// before it answers.
-func (f *fileRun) waitForOrphan(ctx context.Context, backend, text string) error {
+// before it answers. It is known by the statement, because behind PgBouncer each may get another backend.
+func (f *fileRun) waitForOrphan(ctx context.Context, text string) error {
 	const shown = 500 // of the text: pg_stat_activity cuts it off at track_activity_query_size
-	condition := fmt.Sprintf("l.pid IN (SELECT o.pid FROM pg_catalog.pg_stat_activity o WHERE pg_catalog.concat(o.pid, ' ', o.backend_start) = %s "+
-		"AND o.state = 'active' AND pg_catalog.left(o.query, %d) = pg_catalog.left(%s, %d))", literal(backend), shown, literal(text), shown)
+	condition := fmt.Sprintf("a.state = 'active' AND pg_catalog.left(a.query, %d) = pg_catalog.left(%s, %d)", shown, literal(text), shown)
 	begun := time.Now()
 	for pause := newBackoff(firstPause, lastPause); ; {
-		found, err := lockers(ctx, f.session, condition)
+		found, err := backends(ctx, f.session, condition)
 		if err != nil || len(found) == 0 {
 			return err
 		}
@@ -233,16 +254,8 @@ func isDone(err error) bool {
 // finish writes the history.
 func (f *fileRun) finish(ctx context.Context) error {
 	m := f.newMessage()
-	took := strconv.FormatInt(time.Since(f.begun).Milliseconds(), 10)
 	m.add(guards, "BEGIN ISOLATION LEVEL READ COMMITTED")
-	switch f.job.kind {
-	case reapplyJob:
-		m.add(records, f.target.update(f.job.m, took))
-	case undoJob:
-		m.add(records, f.target.remove(f.job.m.File))
-	default:
-		m.add(records, f.target.insert(f.job.m, took))
-	}
+	m.add(records, f.target.finished(f.job, time.Since(f.begun)))
 	m.add(records, fmt.Sprintf("DELETE FROM %s WHERE %s", f.target.progress(), f.row()))
 	m.commit(true)
 	if _, err := f.session.send(ctx, m.text.String()); err != nil {

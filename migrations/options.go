@@ -38,6 +38,8 @@ type options struct {
 	workers     int
 	progress    func(Report)
 	stopOnError bool
+
+	chunkSize, recycleAfter int // constants, but for tests
 }
 
 // The defaults of the options.
@@ -46,8 +48,17 @@ const (
 	defaultWorkers   = 4
 )
 
+const (
+	// defaultChunkSize is for how many schemas ApplyAll asks at once whether they are up to date.
+	defaultChunkSize = 1000
+	// defaultRecycleAfter is after how many schemas ApplyAll gives a connection up: the server's process remembers about
+	// 35 KB for each, for as long as it lives.
+	defaultRecycleAfter = 200
+)
+
 func newOptions(opts []Option) (options, error) {
-	o := options{log: slog.Default(), waitLimit: defaultWaitLimit, workers: defaultWorkers}
+	o := options{log: slog.Default(), waitLimit: defaultWaitLimit, workers: defaultWorkers,
+		chunkSize: defaultChunkSize, recycleAfter: defaultRecycleAfter}
 	for _, opt := range opts {
 		if opt == nil {
 			return o, errors.New("pgdbm: migrations: an Option is nil")
@@ -78,7 +89,8 @@ func Module(name string) Option {
 	}
 }
 
-// DependsOn says which modules [ApplyModules] has to migrate before this one. The default is none.
+// DependsOn says which modules [ApplyModules] has to migrate before this one. The default is none. [ApplyAll] does not take
+// it.
 func DependsOn(modules ...string) Option {
 	return func(o *options) error {
 		o.dependsOn = append(o.dependsOn, modules...)
@@ -96,8 +108,9 @@ func Go(version int64, name string, up, down Func) Option {
 	}
 }
 
-// Logger is where events go: each migration that has run (level Info; under [ApplyAll] level Debug, and each schema Info or
-// Error), and whom a run waits for (level Warn). The default is slog.Default().
+// Logger is where events go: each migration that has run (level Info), and whom a run waits for (level Warn). Under
+// [ApplyAll] there is one event for each schema: Info if something was done, Error if it has failed, and Debug if there was
+// nothing to do; those of the migrations are Debug. The default is slog.Default().
 func Logger(l *slog.Logger) Option {
 	return func(o *options) error {
 		if l == nil {
@@ -156,8 +169,8 @@ func AllowOutOfOrder() Option {
 
 // LockTimeout limits how long a statement of a migration waits for a lock: a long wait also stops everybody who queues
 // up behind it. A migration that runs into the limit is rolled back, and tried again up to retries times, after pauses
-// that grow from 100 ms to 10 s. The default, and d = 0, leave lock_timeout as the session has it. Migrations without a
-// transaction are not affected.
+// that grow from 100 ms to 10 s. The default, and d = 0, leave lock_timeout as the session has it, which is 5 s and a single
+// try for a pool of schemadb.Open. Migrations without a transaction wait without a limit, unless they SET one.
 func LockTimeout(d time.Duration, retries int) Option {
 	return func(o *options) error {
 		if d < 0 || d > 0 && d < time.Millisecond || retries < 0 {
@@ -168,8 +181,8 @@ func LockTimeout(d time.Duration, retries int) Option {
 	}
 }
 
-// StatementTimeout limits each statement of a migration that runs in a transaction. The default is 0: no limit, whatever
-// the pool's statement_timeout is, because migrations may take long.
+// StatementTimeout limits each statement of a migration. The default is 0: no limit, whatever the pool's statement_timeout
+// is, because migrations may take long.
 func StatementTimeout(d time.Duration) Option {
 	return func(o *options) error {
 		if d < 0 || d > 0 && d < time.Millisecond {
@@ -197,6 +210,9 @@ func WaitLimit(d time.Duration) Option {
 // a table schema_migrations in each. To find out that 5,000 schemas are up to date then takes one query. What a schema
 // already has in a table of its own is moved over by its next run. The Python library does not read this table. The
 // option must be the same for everybody who migrates these schemas.
+//
+// The rows of a schema that was dropped do not count, and the next run creates it anew. Whoever creates it himself before
+// that has to delete its rows.
 func SharedHistory(schema string) Option {
 	return func(o *options) error {
 		if err := template.CheckSchema(schema); err != nil {
@@ -207,8 +223,10 @@ func SharedHistory(schema string) Option {
 	}
 }
 
-// Parallel is how many schemas [ApplyAll] migrates at once, 4 by default. Each takes a connection of the pool, two while
-// a migration without a transaction runs; one more is for the run.
+// Parallel is how many schemas [ApplyAll] migrates at once, 4 by default; fewer if the pool has not so many connections.
+// With the option [Module] each takes a connection of the pool, and one more is for the run; without, each takes two. While
+// a migration without a transaction runs, it takes one more. Behind PgBouncer, whose pool a run cannot see,
+// default_pool_size has to be so large.
 func Parallel(workers int) Option {
 	return func(o *options) error {
 		if workers < 1 {

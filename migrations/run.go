@@ -24,6 +24,7 @@ type run struct {
 	target  target
 	plan    planner
 	session *session
+	hold    *hold // of the module, if it is for this run alone; or nil
 	result  *Result
 	level   slog.Level // of the event that a migration is done
 
@@ -45,7 +46,14 @@ func (r *run) do(ctx context.Context, st *state) (err error) {
 	defer func() { r.result.Duration = time.Since(begun) }()
 	for {
 		if st == nil {
-			if st, err = r.look(ctx); err != nil {
+			st, err = r.look(ctx)
+			if hasCode(err, lockNotAvailable) {
+				err, st = r.again(ctx, nil, &busyError{err}), nil
+				if err == nil {
+					continue
+				}
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -70,11 +78,15 @@ func (r *run) look(ctx context.Context) (*state, error) {
 	return look(ctx, r.session, r.target)
 }
 
-func (r *run) connect(ctx context.Context) error {
-	return connect(ctx, r.db, r.session, r.waitLimit)
+func (r *run) connect(ctx context.Context) (err error) {
+	if err := connect(ctx, r.db, r.session, r.waitLimit); err != nil {
+		return err
+	}
+	r.target.path, err = r.session.enter(ctx, r.target)
+	return err
 }
 
-// again decides whether a run that has stopped goes on, and waits until then.
+// again decides whether a run that has stopped goes on, and waits until then. St is nil if it could not be read.
 func (r *run) again(ctx context.Context, st *state, err error) error {
 	var timeout *lockTimeoutError
 	var busy *busyError
@@ -83,8 +95,12 @@ func (r *run) again(ctx context.Context, st *state, err error) error {
 		if err := r.connect(ctx); err != nil {
 			return err
 		}
+		progress := r.waited.progress
+		if st != nil {
+			progress = len(st.applied)
+		}
 		r.waited.last = busy.err
-		return r.waited.wait(ctx, r.options, r.session, r.target, len(st.applied))
+		return r.waited.wait(ctx, r.options, r.session, r.target, progress)
 	case errors.As(err, &timeout):
 		if r.retried == r.lockRetries {
 			return timeout.err
@@ -206,7 +222,7 @@ func (r *run) send(ctx context.Context, st *state, m *message, jobs []job) (done
 			done++
 		}
 	}
-	if done > 0 && jobs[done-1].changesSession() {
+	if jobs[m.jobs-1].changesSession() { // a rollback does not end all of it: PREPARE stays
 		r.session.spoiled = true
 	}
 	if err == nil {
@@ -248,11 +264,18 @@ func (r *run) sendError(m *message, results int, jobs []job, err error) error {
 			at, offset = found, o
 		}
 	}
-	if results == 0 && at.job > 0 {
+	// Before anything has run, the server has not said where what it cannot read is: so each job goes on its own.
+	unreadable := results == 0 && offset < 0 && pgErr != nil && pgErr.SeverityUnlocalized == "ERROR"
+	switch {
+	case results == 0 && at.job > 0:
 		return &earlyError{job: at.job}
+	case unreadable && m.jobs > 1:
+		return &earlyError{job: 1}
 	}
 	j := jobs[at.job]
 	switch {
+	case unreadable:
+		return r.failed(j, err)
 	case at.role == guards && isBusy(err):
 		return &busyError{err}
 	case at.role == guards:

@@ -10,7 +10,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/pgdbm/pgdbm/driver"
 	"github.com/pgdbm/pgdbm/internal/native"
 )
 
@@ -18,8 +20,10 @@ import (
 // statements in one message, keeps no portal open, and needs no prepared statement, so PgBouncer can carry it.
 type session struct {
 	conn      *sql.Conn
-	spoiled   bool // the next borrower must not get it
-	unlimited bool // its statement_timeout is 0; false if it is not known
+	spoiled   bool    // the next borrower must not get it
+	unlimited bool    // its statement_timeout is 0; false if it is not known
+	patient   bool    // its lock_timeout is 0; false if it is not known
+	pool      *sql.DB // of a sibling, which nobody else uses; or nil
 }
 
 var errDriver = errors.New("pgdbm: migrations need a pool of the driver pgdbm or of pgx/v5/stdlib, and nothing that wraps " +
@@ -47,6 +51,23 @@ func (s *session) pgx(fn func(*pgx.Conn) error) error {
 	})
 }
 
+// enter asks the driver pgdbm, if the connection is its, whether bare names can be names in the target's schema too. It
+// returns the search_path that the driver keeps for that, or "".
+func (s *session) enter(ctx context.Context, t target) (path string, err error) {
+	if t.name != "" {
+		ctx = driver.WithSchema(ctx, t.name)
+	}
+	err = s.conn.Raw(func(driverConn any) error {
+		dc, ok := driverConn.(native.Connection)
+		if !ok {
+			return nil
+		}
+		path = dc.Native().Path()
+		return dc.Native().Do(ctx, "", func(*pgx.Conn, string, string) error { return nil })
+	})
+	return path, err
+}
+
 // send runs statements, and returns the results of those that ended well.
 func (s *session) send(ctx context.Context, message string) (done []*pgconn.Result, err error) {
 	err = s.interruptible(ctx, func(ctx context.Context, pg *pgconn.PgConn) error {
@@ -61,13 +82,29 @@ func (s *session) send(ctx context.Context, message string) (done []*pgconn.Resu
 	return done, err
 }
 
-// learn asks what the session's limits are, so that not every transaction has to set them.
+// learn asks whether the server still answers, and what the session's limits are, so that not every transaction has to set
+// them.
 func (s *session) learn(ctx context.Context) error {
-	results, err := s.send(ctx, "SELECT pg_catalog.current_setting('statement_timeout')")
+	results, err := s.send(ctx, "SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('lock_timeout')")
 	if err == nil {
-		s.unlimited = string(results[0].Rows[0][0]) == "0"
+		row := results[0].Rows[0]
+		s.unlimited, s.patient = string(row[0]) == "0", string(row[1]) == "0"
 	}
 	return err
+}
+
+// briefly begins a transaction that reads and does not wait long for a lock. Somebody may have locked a history for long,
+// and a wait in the server has no limit, is not logged, and keeps a snapshot that CREATE INDEX CONCURRENTLY waits for.
+const briefly = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;\nSET LOCAL lock_timeout = '200ms';\n"
+
+// read runs queries, and returns their results. If a lock is in the way, the error's code is lockNotAvailable.
+func (s *session) read(ctx context.Context, queries string) ([]*pgconn.Result, error) {
+	results, err := s.send(ctx, briefly+queries+";\nCOMMIT")
+	if err != nil {
+		s.rollback(ctx)
+		return nil, err
+	}
+	return results[2 : len(results)-1], nil // without BEGIN, SET and COMMIT
 }
 
 // pgconn calls fn with the connection, without pgx.
@@ -125,19 +162,42 @@ func cancelStatement(ctx context.Context, pg *pgconn.PgConn) {
 }
 
 // rollback ends the transaction that a failed statement has left open.
-func (s *session) rollback(ctx context.Context) {
+func (s *session) rollback(ctx context.Context) { s.finish(ctx, "ROLLBACK") }
+
+// finish runs statements that end the open transaction, or a part of it, also when ctx has ended. Without a transaction
+// it does nothing.
+func (s *session) finish(ctx context.Context, statements string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelLimit)
 	defer cancel()
 	err := s.pgx(func(conn *pgx.Conn) error {
 		if conn.PgConn().TxStatus() == 'I' {
 			return nil
 		}
-		_, err := conn.PgConn().Exec(ctx, "ROLLBACK").ReadAll()
+		_, err := conn.PgConn().Exec(ctx, statements).ReadAll()
 		return err
 	})
 	if err != nil {
 		s.spoiled = true
 	}
+}
+
+// sibling opens a connection to the same server that does not count for the pool.
+func (s *session) sibling(ctx context.Context) (*session, error) {
+	var config *pgx.ConnConfig
+	if err := s.pgx(func(conn *pgx.Conn) error {
+		config = conn.Config()
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	config.Tracer = nil
+	pool := stdlib.OpenDB(*config)
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		_ = pool.Close() // it is empty
+		return nil, err
+	}
+	return &session{conn: conn, pool: pool}, nil
 }
 
 // close gives the connection back, or up if it is spoiled.
@@ -150,4 +210,7 @@ func (s *session) close() {
 	}
 	_ = s.conn.Close() // an error means that it is closed already
 	s.conn = nil
+	if s.pool != nil {
+		_ = s.pool.Close()
+	}
 }

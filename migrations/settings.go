@@ -29,13 +29,16 @@ func (o *options) limits(s *session) string {
 // behind PgBouncer for other clients. So the settings are put aside before it, and set again in the same transaction.
 const (
 	saveSettings = `SELECT pg_catalog.set_config('pgdbm.settings', (SELECT pg_catalog.json_object_agg(name, setting)::pg_catalog.text ` +
-		`FROM pg_catalog.pg_settings WHERE context IN ('user', 'superuser') AND name !~ '^transaction_'), true), ` +
+		`FROM pg_catalog.pg_settings WHERE context IN ('user', 'superuser') AND name !~ '^(transaction_|pgdbm[.])'), true), ` +
 		`pg_catalog.set_config('pgdbm.role', pg_catalog.current_setting('role'), true), ` +
 		`pg_catalog.set_config('pgdbm.session_user', session_user::pg_catalog.text, true)`
-	restoreRole = `SELECT CASE WHEN session_user::pg_catalog.text <> pg_catalog.current_setting('pgdbm.session_user', true) ` +
-		`THEN pg_catalog.set_config('session_authorization', pg_catalog.current_setting('pgdbm.session_user'), false) END, ` +
-		`CASE WHEN pg_catalog.current_setting('role') <> pg_catalog.current_setting('pgdbm.role', true) ` +
-		`THEN pg_catalog.set_config('role', pg_catalog.current_setting('pgdbm.role'), false) END`
+	// After RESET ALL, what was put aside is gone, and NULL sets what the session had at its start.
+	restoreRole = `SELECT CASE WHEN session_user::pg_catalog.text IS DISTINCT FROM ` + savedUser +
+		` THEN pg_catalog.set_config('session_authorization', ` + savedUser + `, false) END, ` +
+		`CASE WHEN pg_catalog.current_setting('role') IS DISTINCT FROM ` + savedRole +
+		` THEN pg_catalog.set_config('role', ` + savedRole + `, false) END`
+	savedUser       = `NULLIF(pg_catalog.current_setting('pgdbm.session_user', true), '')`
+	savedRole       = `NULLIF(pg_catalog.current_setting('pgdbm.role', true), '')`
 	restoreSettings = `SELECT pg_catalog.set_config(s.name, old.value, false) ` +
 		`FROM pg_catalog.json_each_text(NULLIF(pg_catalog.current_setting('pgdbm.settings', true), '')::pg_catalog.json) old (name, value) ` +
 		`JOIN pg_catalog.pg_settings s ON s.name = old.name WHERE s.setting IS DISTINCT FROM old.value`

@@ -2,6 +2,7 @@ package migrations
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -30,12 +31,12 @@ const (
 
 // Record is a row of the history.
 type Record struct {
-	ID        int64
-	File      string `db:"filename"`
-	Checksum  string
-	Module    *string   `db:"module_name"` // nil in rows of a table that no module owns; they count as everybody's
-	AppliedAt time.Time // the table has no time zone: read in that of the session
-	AppliedBy *string   // the server's user
+	ID        int64     `db:"id"`
+	File      string    `db:"filename"`
+	Checksum  string    `db:"checksum"`
+	Module    *string   `db:"module_name"`       // nil in rows of a table that no module owns; they count as everybody's
+	AppliedAt time.Time `db:"applied_at"`        // the table has no time zone: read in that of the session
+	AppliedBy *string   `db:"applied_by"`        // the server's user
 	TookMS    *int      `db:"execution_time_ms"` // nil if it is not known
 }
 
@@ -62,20 +63,30 @@ func (m *Migrator) History(ctx context.Context) ([]Record, error) {
 }
 
 func (m *Migrator) history(ctx context.Context, t target) ([]Record, error) {
-	query := "SELECT id, filename, checksum, module_name, applied_at::pg_catalog.timestamptz AS appliedat, " +
-		"applied_by AS appliedby, execution_time_ms FROM %s WHERE %s ORDER BY id"
-	records, err := collect(ctx, m.db, fmt.Sprintf(query, t.history(), t.rows()))
-	if t.shared == "" || err != nil {
+	query := "SELECT id, filename, checksum, module_name, applied_at::pg_catalog.timestamptz AS applied_at, " +
+		"applied_by, execution_time_ms FROM %s WHERE %s ORDER BY id"
+	if t.shared == "" {
+		return collect(ctx, m.db, t.history(), fmt.Sprintf(query, t.history(), t.rows()))
+	}
+	exists := " AND EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = " + literal(t.schema) + ")"
+	records, err := collect(ctx, m.db, t.history(), fmt.Sprintf(query, t.history(), t.rows()+exists))
+	if err != nil {
 		return records, err
 	}
-	own, err := collect(ctx, m.db, fmt.Sprintf(query, t.ownHistory(), t.ownRows())) // it moves with the next run
+	own, err := collect(ctx, m.db, t.ownHistory(), fmt.Sprintf(query, t.ownHistory(), t.ownRows())) // it moves with the next run
+	if errors.As(err, new(*HistoryError)) {
+		return records, nil
+	}
 	return append(own, records...), err
 }
 
-func collect(ctx context.Context, db *schemadb.DB, query string) ([]Record, error) {
+func collect(ctx context.Context, db *schemadb.DB, table, query string) ([]Record, error) {
 	records, err := schemadb.Collect[Record](ctx, db, query)
-	if hasCode(err, undefinedTable, invalidSchema) {
+	switch {
+	case hasCode(err, undefinedTable, invalidSchema):
 		return []Record{}, nil
+	case hasCode(err, undefinedColumn):
+		return nil, foreignHistory(table, err)
 	}
 	return records, err
 }

@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pgdbm/pgdbm/internal/template"
 )
@@ -22,6 +24,7 @@ type target struct {
 	schema string // where the module's tables are: name, or else the first schema of the search_path
 	module string
 	shared string // the schema with the shared history, or ""
+	path   string // the search_path where the driver pgdbm keeps one, or ""
 }
 
 // history returns the table that lists what has been applied.
@@ -134,6 +137,18 @@ func (t target) insert(m *migration, took string) string {
 func (t target) update(m *migration, took string) string {
 	return fmt.Sprintf("UPDATE %s SET checksum = %s, applied_at = pg_catalog.clock_timestamp(), applied_by = CURRENT_USER, "+
 		"execution_time_ms = %s WHERE %s AND filename = %s", t.history(), literal(m.Checksum), took, t.rows(), literal(m.File))
+}
+
+// finished records a job that has run, and how long it took.
+func (t target) finished(j job, took time.Duration) string {
+	ms := strconv.FormatInt(took.Milliseconds(), 10)
+	switch j.kind {
+	case reapplyJob:
+		return t.update(j.m, ms)
+	case undoJob:
+		return t.remove(j.m.File)
+	}
+	return t.insert(j.m, ms)
 }
 
 // durations records how long migrations took that have run one after the other: each until the next one began, and the last

@@ -96,16 +96,21 @@ func advisory(key string) string {
 
 // lockers describes the backends that have locks, or wait for them, in this database.
 func lockers(ctx context.Context, s *session, condition string) ([]string, error) {
-	results, err := s.send(ctx, "SELECT DISTINCT pg_catalog.concat('pid ', l.pid, ' (user ', a.usename, ', application ', "+
+	return backends(ctx, s, "a.pid IN (SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.database = (SELECT oid FROM pg_catalog.pg_database "+
+		"WHERE datname = pg_catalog.current_database()) AND "+condition+")")
+}
+
+// backends describes the other backends of this database that meet a condition. Within a transaction the server shows the
+// same list again, unless it is told to forget it.
+func backends(ctx context.Context, s *session, condition string) ([]string, error) {
+	results, err := s.send(ctx, "SELECT pg_catalog.pg_stat_clear_snapshot();\nSELECT pg_catalog.concat('pid ', a.pid, ' (user ', a.usename, ', application ', "+
 		"a.application_name, ', from ', COALESCE(pg_catalog.host(a.client_addr), 'a local socket'), ', ', a.state, ')') "+
-		"FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "+
-		"WHERE l.pid <> pg_catalog.pg_backend_pid() AND l.database = (SELECT oid FROM pg_catalog.pg_database "+
-		"WHERE datname = pg_catalog.current_database()) AND "+condition)
+		"FROM pg_catalog.pg_stat_activity a WHERE a.pid <> pg_catalog.pg_backend_pid() AND a.datname = pg_catalog.current_database() AND "+condition)
 	if err != nil {
 		return nil, err
 	}
 	var found []string
-	for _, row := range results[0].Rows {
+	for _, row := range results[1].Rows {
 		found = append(found, string(row[0]))
 	}
 	return found, nil

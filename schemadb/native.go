@@ -163,6 +163,9 @@ type plainConn struct {
 
 var _ native.Conn = plainConn{}
 
+// Path returns "": pgx knows nothing about schemas.
+func (plainConn) Path() string { return "" }
+
 // Pgx returns the connection.
 func (c plainConn) Pgx() *pgx.Conn { return c.conn }
 

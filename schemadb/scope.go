@@ -109,9 +109,9 @@ func (s scope) pinned(ctx context.Context) context.Context {
 	return schemactx.With(ctx, &schemactx.Binding{Schema: s.bound.Schema, Err: s.bound.Err, Pinned: true, Taken: new(atomic.Bool)})
 }
 
-// limit returns ctx with the pool's command timeout, unless it ends earlier.
+// limit returns ctx with the pool's command timeout, unless it ends earlier, or is that of a migration.
 func (s scope) limit(ctx context.Context) (context.Context, context.CancelFunc) {
-	if s.pool.timeout <= 0 {
+	if s.pool.timeout <= 0 || schemactx.IsUnlimited(ctx) {
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, s.pool.timeout)

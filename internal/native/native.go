@@ -30,6 +30,9 @@ type Conn interface {
 	// says why that cannot be.
 	Fixed(ctx context.Context, query string) (sql string, err error)
 
+	// Path returns the search_path of the session while the DSN's schema exists, in schema_mode=search_path; else "".
+	Path() string
+
 	// Pgx returns the connection of pgx, to look at.
 	Pgx() *pgx.Conn
 }

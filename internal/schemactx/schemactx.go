@@ -49,3 +49,13 @@ func Choose(statement, tx *Binding) *Binding {
 	}
 	return statement
 }
+
+type unlimitedKey struct{}
+
+// Unlimited returns a context whose statements may take longer than the pool's command timeout.
+func Unlimited(ctx context.Context) context.Context {
+	return context.WithValue(ctx, unlimitedKey{}, true)
+}
+
+// IsUnlimited reports whether ctx comes from Unlimited.
+func IsUnlimited(ctx context.Context) bool { return ctx.Value(unlimitedKey{}) != nil }

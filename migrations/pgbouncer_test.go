@@ -1,0 +1,106 @@
+package migrations_test
+
+import (
+	"database/sql"
+	"testing"
+
+	"github.com/pgdbm/pgdbm/internal/pgbouncer"
+	"github.com/pgdbm/pgdbm/migrations"
+)
+
+// eachBouncer runs fn with a pool behind a PgBouncer that has five server connections, for the settings of pgx that its
+// users need there.
+func eachBouncer(t *testing.T, fn func(l *lab, pool *sql.DB)) {
+	for _, mode := range []string{"exec", "simple_protocol"} {
+		for _, driver := range drivers {
+			t.Run(driver+", "+mode, func(t *testing.T) {
+				t.Parallel()
+				l := newLab(t)
+				l.exec(l.admin, marks)
+				through := pgbouncer.Start(t, l.dsn, "default_pool_size=5")
+				fn(l, l.poolOn(driver, through+"&default_query_exec_mode="+mode, 12))
+			})
+		}
+	}
+}
+
+// TestRunThroughPgBouncer has CREATE INDEX CONCURRENTLY in it, and what pg_dump writes.
+func TestRunThroughPgBouncer(t *testing.T) {
+	t.Parallel()
+	names, opt := allKinds()
+	names = append(names, "006_dump.sql", `SET statement_timeout = 12345;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET row_security = off;
+CREATE TABLE {{tables.dumped}} (x integer);
+COPY {{tables.dumped}} (x) FROM stdin;
+1
+2
+\.
+`+mark("6"))
+	const want = "1 2 3 4 5 6 R"
+	eachBouncer(t, func(l *lab, pool *sql.DB) {
+		l.succeeds("a run", beginApply(l.Context(), l.migrator(pool, "one", sqlFiles(names...), opt)))
+		l.checkMarks([]string{"one"}, want)
+		l.checkIndex("one.a_x")
+		schemas := schemaNames(20)
+		l.succeeds("a run over all", beginApplyAll(l.Context(), pool, sqlFiles(names...), schemas, opt, migrations.Parallel(2), module))
+		l.checkMarks(schemas, want)
+		l.checkSettings(pool)
+	})
+}
+
+// checkSettings looks at all server connections: those that come next must not meet what a migration has set.
+func (l *lab) checkSettings(pool *sql.DB) {
+	l.Helper()
+	for range 5 { // five transactions at once are on five server connections
+		tx, err := pool.BeginTx(l.Context(), nil)
+		if err != nil {
+			l.Fatal(err)
+		}
+		defer tx.Rollback()
+		const show = "SELECT concat_ws(' | ', current_setting('search_path'), current_setting('statement_timeout'), " +
+			"current_setting('row_security'), current_setting('lock_timeout'), current_setting('transaction_isolation'))"
+		var got string
+		if err := tx.QueryRowContext(l.Context(), show).Scan(&got); err != nil {
+			l.Fatal(err)
+		}
+		if want := `"$user", public | 0 | on | 0 | read committed`; got != want {
+			l.Errorf("the settings of a server connection are %s, want %s", got, want)
+		}
+	}
+}
+
+func TestExclusionThroughPgBouncer(t *testing.T) {
+	t.Parallel()
+	names, opt := allKinds()
+	files := sqlFiles(names...)
+	eachBouncer(t, func(l *lab, pool *sql.DB) {
+		g := newGate(l.T)
+		stop := migrations.Go(6, "stop", g.migration, nil)
+		first := beginApply(l.Context(), l.migrator(pool, "s", files, opt, stop, module))
+		l.awaitReached(g, 1)
+		j := newJournal()
+		second := beginApply(l.Context(), l.migrator(pool, "s", files, opt, stop, module, j.option()))
+		l.awaitEvent(j, "waiting for another run", "schema=s", "pid ")
+		if read[bool](l, pythonTry) {
+			l.Error("the Python library gets the lock")
+		}
+		g.open()
+		l.succeeds("the first run", first)
+		l.succeeds("the second run", second)
+		l.checkMarks([]string{"s"}, kinds)
+
+		// CREATE INDEX CONCURRENTLY while another run waits.
+		delay := l.delay("s.a")
+		more := append(names, "007_g.sql", "-- pgdbm:no-transaction\nCREATE INDEX CONCURRENTLY a_again ON {{tables.a}} (x);")
+		again := []migrations.Option{opt, stop, module}
+		indexer := beginApply(l.Context(), l.migrator(pool, "s", sqlFiles(more...), again...))
+		l.activity(indexing)
+		waiter := beginApply(l.Context(), l.migrator(pool, "s", sqlFiles(more...), append(again, j.option())...))
+		l.awaitEvent(j, "waiting for another run", "schema=s", "pid ")
+		l.exec(delay, "COMMIT")
+		l.succeeds("the run with the index", indexer)
+		l.succeeds("the run that has waited", waiter)
+		l.checkIndex("s.a_again")
+	})
+}

@@ -1,0 +1,246 @@
+package migrations_test
+
+import (
+	"database/sql"
+	"fmt"
+	osexec "os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pgdbm/pgdbm/driver"
+	"github.com/pgdbm/pgdbm/migrations"
+	"github.com/pgdbm/pgdbm/schemadb"
+)
+
+// settingsOf returns all settings of each of n connections of the pool. Those of ours are empty outside of a migration.
+func settingsOf(t *testing.T, pool *sql.DB, n int) string {
+	t.Helper()
+	var all []string
+	var conns []*sql.Conn
+	for range n {
+		conn, err := pool.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+		var text string
+		if err := conn.QueryRowContext(t.Context(), "SELECT (SELECT count(*) FROM pg_prepared_statements WHERE name = 'y') || session_user || current_user || string_agg(concat(name, '=', setting), E'\n' ORDER BY name) "+
+			"FROM pg_settings WHERE name !~ '^pgdbm[.]' OR setting <> ''").Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, text)
+	}
+	for _, conn := range conns {
+		conn.Close()
+	}
+	return strings.Join(all, "\n")
+}
+
+// wantNoLeak compares the settings of the pool's connections before and after a call.
+func wantNoLeak(t *testing.T, pool *sql.DB, call func()) {
+	t.Helper()
+	const connections = 4
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	before := strings.Split(settingsOf(t, pool, connections), "\n")
+	call()
+	after := strings.Split(settingsOf(t, pool, connections), "\n")
+	for i := range min(len(before), len(after)) {
+		if before[i] != after[i] {
+			t.Fatalf("a setting has changed: %s, was %s", after[i], before[i])
+		}
+	}
+	if len(before) != len(after) {
+		t.Error("there are more or less settings than before")
+	}
+}
+
+// watcher is a migration that records in which session the one before has left it.
+const watcher = `CREATE TABLE IF NOT EXISTS {{tables.seen}} (what text);
+INSERT INTO {{tables.seen}} SELECT concat_ws('|', current_setting('search_path'), current_user, session_user, current_setting('work_mem'),
+	current_setting('statement_timeout'), current_setting('check_function_bodies'), current_setting('application_name'))`
+
+// sessionChanges are migrations that change what the next one would see; somebody is a role.
+var sessionChanges = []string{
+	"SET search_path = pg_catalog",
+	"SET search_path TO ''; SET work_mem = '7MB'; SET check_function_bodies = off",
+	"SELECT pg_catalog.set_config('search_path', '', false)",
+	"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+	"SET ROLE somebody",
+	"SET LOCAL ROLE somebody",
+	"SET SESSION AUTHORIZATION somebody",
+	"SET SESSION AUTHORIZATION somebody; SET work_mem = '7MB'",
+	"SET ROLE somebody; SET search_path = ''; RESET ROLE",
+	"RESET ALL",
+	"SET work_mem = '7MB'; RESET ALL",
+	"SET ROLE somebody; RESET ALL",
+	"SET SESSION AUTHORIZATION somebody; RESET ALL",
+	"SET TIME ZONE 'Asia/Tokyo'; SET client_min_messages = error; SET standard_conforming_strings = on",
+	"SET app.tenant = 'x'",
+	"DO $$ BEGIN SET work_mem = '8MB'; END $$",
+	"LISTEN x; PREPARE y AS SELECT 1; CREATE TEMPORARY TABLE z ()",
+}
+
+func TestSettingsDoNotLeak(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{driver.Name, "pgx"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dsn := server.Database(t) + "&application_name=mine&work_mem=5MB"
+			admin := openAs(t, "pgx", dsn)
+			role := "r" + query(t, admin, "SELECT md5(current_database())")
+			execOn(t, admin, "CREATE ROLE "+role)
+			t.Cleanup(func() { _, _ = admin.Exec("DROP OWNED BY " + role + "; DROP ROLE " + role) })
+			pool := openAs(t, name, dsn)
+			for schema, rows := range map[string]string{
+				"plain": "",
+				"rows":  ";\nCREATE TABLE {{tables.rows_%d}} (x int);\nCOPY {{tables.rows_%[1]d}} FROM stdin;\n1\n\\.\n",
+			} {
+				f := files{"0_first.sql": watcher}
+				for i, text := range sessionChanges {
+					if rows != "" && !strings.Contains(text, "somebody") { // who may not create tables
+						text += fmt.Sprintf(rows, i)
+					}
+					f[fmt.Sprintf("%d_set.sql", 2*i+1)] = strings.ReplaceAll(text, "somebody", role)
+					f[fmt.Sprintf("%d_watch.sql", 2*i+2)] = watcher
+				}
+				wantNoLeak(t, pool, func() { apply(t, schemadb.New(pool, schema), f) })
+				want(t, "what the migrations saw", query(t, admin, "SELECT DISTINCT what FROM "+schema+".seen"),
+					query(t, admin, `SELECT concat('"$user", public|', current_user, '|', session_user, '|5MB|0|on|mine')`))
+				want(t, "history", query(t, admin, "SELECT count(*), count(DISTINCT applied_by), count(execution_time_ms) FROM "+schema+".schema_migrations"),
+					fmt.Sprintf("%d|1|%[1]d", len(f)))
+			}
+		})
+	}
+}
+
+// TestSettingsOfFailedMigrations sees that what survives a rollback does not come back to the pool either.
+func TestSettingsOfFailedMigrations(t *testing.T) {
+	t.Parallel()
+	onPools(t, func(t *testing.T, pool *sql.DB) {
+		for i, text := range []string{"PREPARE y AS SELECT 1; SELECT 1/0", "SET search_path = ''; SELECT pg_advisory_lock(1); SELECT 1/0",
+			"PREPARE y AS SELECT 1;\nCREATE TABLE {{tables.t}} (x int);\nCOPY {{tables.t}} FROM stdin;\nx\n\\.\n",
+			"-- pgdbm:no-transaction\nPREPARE y AS SELECT 1; SET search_path = ''; SET work_mem = '7MB'; SELECT 1/0"} {
+			m := migrator(t, schemadb.New(pool, fmt.Sprint("s", i)), files{"1_a.sql": text})
+			wantNoLeak(t, pool, func() {
+				if _, err := m.Apply(t.Context()); err == nil {
+					t.Error("no error")
+				}
+			})
+		}
+	})
+}
+
+// TestSettingsWithoutTransaction is about a file each of whose statements runs on its own.
+func TestSettingsWithoutTransaction(t *testing.T) {
+	t.Parallel()
+	onPools(t, func(t *testing.T, pool *sql.DB) {
+		f := files{"1_before.sql": watcher, "2_set.sql": "-- pgdbm:no-transaction\nSET search_path = ''; SET work_mem = '7MB'; " + watcher, "3_after.sql": watcher}
+		wantNoLeak(t, pool, func() { apply(t, schemadb.New(pool, "app"), f) })
+		seen := strings.Split(query(t, pool, "SELECT what FROM app.seen"), "\n")
+		if len(seen) != 3 || seen[0] != seen[2] || !strings.Contains(seen[1], "7MB") {
+			t.Errorf("what the migrations saw: %q", seen)
+		}
+	})
+}
+
+// program returns the path of one of PostgreSQL's client programs: of the newest version, where Debian keeps several.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name); len(found) > 0 {
+		return found[len(found)-1]
+	}
+	path, err := osexec.LookPath(name)
+	if err != nil {
+		t.Fatalf("this test needs %s: %v", name, err)
+	}
+	return path
+}
+
+// legacy is what the database has that is dumped.
+const legacy = `CREATE SCHEMA legacy;
+CREATE TABLE legacy.matrix (id serial PRIMARY KEY, cells int[], note text);
+INSERT INTO legacy.matrix (cells, note) VALUES ('{{1,2},{3,4}}', '{{tables.users}}'), (NULL, E'tab\there\nnew line \\. \\N'), ('{}', '{{schema}}');
+CREATE FUNCTION legacy.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN new; END $$;
+CREATE TRIGGER t BEFORE INSERT ON legacy.matrix FOR EACH ROW EXECUTE FUNCTION legacy.f();
+CREATE VIEW legacy.v AS SELECT * FROM legacy.matrix;
+COMMENT ON TABLE legacy.matrix IS 'a; {{x}}';`
+
+func dump(t *testing.T, dsn string, options ...string) string {
+	t.Helper()
+	cmd := osexec.CommandContext(t.Context(), program(t, "pg_dump"), append(options, "-d", dsn)...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("pg_dump: %v: %s", err, stderr.String())
+	}
+	return string(out)
+}
+
+func TestDumpIsAMigration(t *testing.T) {
+	t.Parallel()
+	from := server.Database(t)
+	execOn(t, openAs(t, "pgx", from), legacy)
+	original := unrestricted(dump(t, from, "--schema=legacy"))
+	for _, options := range [][]string{nil, {"--inserts"}, {"--quote-all-identifiers", "--disable-dollar-quoting"}} {
+		text := dump(t, from, append(options, "--schema=legacy")...)
+		if options == nil && (!strings.Contains(text, "COPY legacy.matrix") || !strings.Contains(text, "{{1,2},{3,4}}\t{{tables.users}}")) {
+			t.Errorf("the dump has no rows: %s", text)
+		}
+		if !strings.Contains(text, `\restrict`) { // older versions write none
+			text = "\\restrict abc\n" + text + "\\unrestrict abc\n"
+		}
+		t.Run(strings.Join(options, " "), func(t *testing.T) {
+			t.Parallel()
+			for _, name := range []string{driver.Name, "pgx"} {
+				dsn := server.Database(t)
+				pool := openAs(t, name, dsn)
+				f := files{"1_before.sql": watcher, "2_dump.sql": text, "3_after.sql": watcher}
+				wantNoLeak(t, pool, func() { apply(t, schemadb.New(pool, "app"), f) })
+				want(t, "what was seen", query(t, pool, "SELECT count(DISTINCT what) FROM app.seen"), "1")
+				expected := original
+				if slices.Contains(options, "--inserts") { // literals are the file's, and no rows
+					expected = strings.NewReplacer("{{tables.users}}", `"app".users`, "{{schema}}", "app").Replace(expected)
+				}
+				wantSameText(t, unrestricted(dump(t, dsn, "--schema=legacy")), expected)
+				want(t, "duration", query(t, pool, "SELECT count(execution_time_ms) FROM app.schema_migrations"), "3")
+			}
+		})
+	}
+}
+
+// unrestricted removes the lines whose key is another one in each dump.
+func unrestricted(text string) string {
+	var kept []string
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, `\restrict`) && !strings.HasPrefix(line, `\unrestrict`) {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
+// TestOtherCommandsOfPsql are refused before anything runs.
+func TestOtherCommandsOfPsql(t *testing.T) {
+	t.Parallel()
+	_, err := migrations.New(schemadb.New(openAs(t, "pgx", "postgres://nowhere.invalid/x"), "app"), files{"1_a.sql": "SELECT 1;\n\\connect other\n"}.fs())
+	wantTexts(t, err, "pgdbm: 1_a.sql, line 2, column 1", `\connect`)
+}
+
+// wantSameText shows the first lines that differ.
+func wantSameText(t *testing.T, got, want string) {
+	t.Helper()
+	a, b := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			t.Errorf("line %d:\ngot  %s\nwant %s", i+1, a[i], b[i])
+			return
+		}
+	}
+	if len(a) != len(b) {
+		t.Error("one is longer")
+	}
+}
