@@ -1,0 +1,2 @@
+DROP VIEW {{tables.open_invoices}};
+DROP TABLE {{tables.invoices}};

@@ -1,0 +1,2 @@
+-- pgdbm:no-transaction
+DROP INDEX CONCURRENTLY IF EXISTS {{schema}}.customers_email;

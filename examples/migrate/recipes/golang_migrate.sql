@@ -1,0 +1,1 @@
+ALTER TABLE schema_migrations RENAME TO golang_migrate_versions;
