@@ -5,10 +5,11 @@
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v gcc clang cc),-race)
 LINT := go tool -modfile=$(CURDIR)/.ci/golangci-lint.mod golangci-lint
-# Tests with libraries that are too heavy for the go.mod that users get have one of their own.
+# What needs libraries that are too heavy for the go.mod that users get has one of its own: tests, and a comparison.
 PEERS := internal/peertests
+COMPARE := benchmarks/migrations
 
-.PHONY: demo test lint bench fuzz
+.PHONY: demo test test-compare lint bench bench-compare fuzz
 
 demo: ## the main job, to look at
 	@go run ./examples/quickstart
@@ -17,15 +18,24 @@ test: ## all tests
 	go test $(RACE) ./...
 	cd $(PEERS) && go test $(RACE) ./...
 
+test-compare: ## a short run of bench-compare, whose other tools need a newer Go, so that it cannot rot
+	cd $(COMPARE) && go test $(RACE) ./...
+
 lint: ## what CI checks besides the tests; builds the linter the first time, which takes a minute or two
 	go mod tidy -diff
 	go vet ./...
 	$(LINT) run
 	cd $(PEERS) && go mod tidy -diff && go vet ./... && $(LINT) run
+	cd $(COMPARE) && go mod tidy -diff && go vet ./... && $(LINT) run
 
 bench: ## every figure of the documentation, on this machine
 	go test -run '^$$' -bench . -benchmem -count 3 ./internal/sqllex ./internal/template ./internal/named
 	go test -run '^$$' -bench . -benchtime 3s -count 3 ./driver ./schemadb
+
+# What to measure, as flags of the program; COMPAREFLAGS=-help lists them.
+COMPAREFLAGS ?=
+bench-compare: ## migrations beside goose, golang-migrate and tern; takes about half an hour
+	cd $(COMPARE) && go run . $(COMPAREFLAGS)
 
 FUZZTIME ?= 10m
 fuzz: ## each fuzz target, one after the other
