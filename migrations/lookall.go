@@ -1,12 +1,8 @@
 package migrations
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -16,23 +12,20 @@ type glance struct {
 	state    *state // nil if it has to be looked at
 }
 
-// digest is SQL for the digest of a history, which is up to date if it has that of the source.
-const digest = `pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.string_agg(` +
-	`filename || ' ' || checksum, ',' ORDER BY filename COLLATE "C"), 'UTF8')), 'hex')`
-
-// digest returns what the server returns for a history in which everything is applied.
-func (s *source) digest() string {
-	files := slices.Clone(s.migrations)
-	slices.SortFunc(files, func(a, b *migration) int { return cmp.Compare(a.File, b.File) })
-	var b strings.Builder
-	for i, m := range files {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(m.File + " " + m.Checksum)
+// upToDate reports whether a history is exactly that of the source: then there is nothing to do.
+func (s *source) upToDate(history []applied) bool {
+	if len(history) != len(s.migrations) {
+		return false
 	}
-	sum := sha256.Sum256([]byte(b.String()))
-	return hex.EncodeToString(sum[:])
+	seen := make(map[string]bool, len(history))
+	for _, row := range history {
+		m := s.byFile[row.file]
+		if m == nil || m.Checksum != row.checksum || seen[row.file] {
+			return false
+		}
+		seen[row.file] = true
+	}
+	return true
 }
 
 // lookAll finds out which targets are up to date.
@@ -50,33 +43,36 @@ func (w *worker) lookAll(ctx context.Context, targets []target) ([]glance, error
 	return w.lookSome(ctx, targets)
 }
 
-// locksAtOnce is how many histories one transaction reads. It takes four locks for each, and the server has room for a few
-// thousand.
+// locksAtOnce is how many histories one transaction reads: the server has room for a few thousand locks.
 const locksAtOnce = 50
 
-// lookOwn asks for the digest of each history, all in one message.
+// lookOwn reads each history, all in one message. COPY does not plan, so it opens no index: it takes a third of the time that
+// SELECT takes.
 func (w *worker) lookOwn(ctx context.Context, targets []target) ([]glance, error) {
 	var message strings.Builder
 	for i, t := range targets {
 		if i%locksAtOnce == 0 {
 			message.WriteString(briefly)
 		}
-		fmt.Fprintf(&message, "SELECT %s FROM %s WHERE %s;\n", digest, t.ownHistory(), t.ownRows())
+		fmt.Fprintf(&message, "COPY %s (filename, checksum, module_name) TO STDOUT;\n", t.ownHistory())
 		if i%locksAtOnce == locksAtOnce-1 || i == len(targets)-1 {
 			message.WriteString("COMMIT;\n")
 		}
 	}
-	results, err := w.session.send(ctx, message.String())
+	tables, err := w.session.copyOut(ctx, message.String())
 	if err != nil {
 		w.session.rollback(ctx)
 		return nil, err
 	}
-	want := w.source.digest()
-	found := make([]glance, 0, len(targets))
-	for _, result := range results {
-		if result.FieldDescriptions != nil { // not BEGIN, SET and COMMIT
-			found = append(found, glance{upToDate: string(result.Rows[0][0]) == want})
+	found := make([]glance, len(targets))
+	for i, rows := range tables {
+		var history []applied
+		for _, row := range rows {
+			if row[2] == nil || *row[2] == targets[i].module {
+				history = append(history, applied{file: *row[0], checksum: *row[1]})
+			}
 		}
+		found[i].upToDate = w.source.upToDate(history)
 	}
 	return found, nil
 }
@@ -112,8 +108,51 @@ func (w *worker) lookSome(ctx context.Context, targets []target) ([]glance, erro
 	return found, err
 }
 
-// lookShared asks the shared history.
+// lookShared reads the shared history, and which of the schemas exist.
 func (w *worker) lookShared(ctx context.Context, targets []target) ([]glance, error) {
+	queries := w.sharedQueries(targets)
+	results, err := w.session.read(ctx, queries)
+	if hasCode(err, undefinedTable, invalidSchema) {
+		if err := ensureShared(ctx, w.session, targets[0].shared); err != nil {
+			return nil, err
+		}
+		results, err = w.session.read(ctx, queries)
+	}
+	if err != nil {
+		return nil, err
+	}
+	histories := make(map[string][]applied, len(targets))
+	for _, row := range results[0].Rows {
+		schema := string(row[0])
+		histories[schema] = append(histories[schema], applied{file: string(row[1]), checksum: string(row[2])})
+	}
+	half := map[string]bool{} // have begun a file without a transaction
+	for _, row := range results[1].Rows {
+		half[string(row[0])] = true
+	}
+	own := make(map[string]bool, len(targets)) // the schemas that exist: whether they have a history of their own
+	for _, row := range results[2].Rows {
+		own[string(row[0])] = isTrue(row[1])
+	}
+	found := make([]glance, len(targets))
+	for i, t := range targets {
+		history := histories[t.schema]
+		hasOwn, exists := own[t.schema]
+		switch {
+		case !exists:
+			found[i].state = &state{table: true, stale: history != nil || half[t.schema]}
+		case hasOwn: // its rows have to move
+		case history == nil:
+			found[i].state = &state{schema: true, table: true}
+		default:
+			found[i].upToDate = w.source.upToDate(history)
+		}
+	}
+	return found, nil
+}
+
+// sharedQueries ask for the histories of the targets, for what they have begun, and for the schemas that exist.
+func (w *worker) sharedQueries(targets []target) string {
 	module := "module_name = schema_name"
 	if w.options.module != "" {
 		module = "module_name = " + literal(w.options.module)
@@ -122,36 +161,10 @@ func (w *worker) lookShared(ctx context.Context, targets []target) ([]glance, er
 	for i, t := range targets {
 		names[i] = literal(t.schema)
 	}
-	// The name of a type or function is looked up in pg_catalog first, whatever the search_path says, unless it says otherwise.
-	query := fmt.Sprintf(`SELECT n.oid IS NOT NULL, c.oid IS NOT NULL, h.digest, p.schema_name IS NOT NULL
-FROM pg_catalog.unnest(ARRAY[%s]::pg_catalog.name[]) WITH ORDINALITY s (name, position)
-LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.name
-LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = '%s'
-LEFT JOIN (SELECT schema_name, %s AS digest FROM %s WHERE %s GROUP BY schema_name) h ON h.schema_name = s.name::pg_catalog.text
-LEFT JOIN (SELECT DISTINCT schema_name FROM %s WHERE %s) p ON p.schema_name = s.name::pg_catalog.text
-ORDER BY s.position`, strings.Join(names, ", "), ownTable, digest, targets[0].history(), module, targets[0].progress(), module)
-	results, err := w.session.read(ctx, query)
-	if hasCode(err, undefinedTable, invalidSchema) {
-		if err := ensureShared(ctx, w.session, targets[0].shared); err != nil {
-			return nil, err
-		}
-		results, err = w.session.read(ctx, query)
-	}
-	if err != nil {
-		return nil, err
-	}
-	want := w.source.digest()
-	found := make([]glance, len(targets))
-	for i, row := range results[0].Rows {
-		schema, own := isTrue(row[0]), isTrue(row[1])
-		switch {
-		case schema && !own && string(row[2]) == want:
-			found[i].upToDate = true
-		case !schema:
-			found[i].state = &state{table: true, stale: row[2] != nil || isTrue(row[3])}
-		case !own && row[2] == nil:
-			found[i].state = &state{schema: true, table: true}
-		}
-	}
-	return found, nil
+	schemas := "pg_catalog.unnest(ARRAY[" + strings.Join(names, ", ") + "]::pg_catalog.text[]) s (name)"
+	return fmt.Sprintf(`SELECT schema_name, filename, checksum FROM %s JOIN %s ON schema_name = s.name WHERE %s;
+SELECT DISTINCT schema_name FROM %s WHERE %s;
+SELECT n.nspname, c.oid IS NOT NULL FROM pg_catalog.pg_namespace n JOIN %s ON n.nspname = s.name::pg_catalog.name
+LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = '%s'`,
+		targets[0].history(), schemas, module, targets[0].progress(), module, schemas, ownTable)
 }

@@ -128,14 +128,7 @@ func (s *source) drift(t target, st *state) *DriftError {
 }
 
 // find returns the migration of a file of the history, or nil.
-func (s *source) find(file string) *migration {
-	for _, m := range s.migrations {
-		if m.File == file {
-			return m
-		}
-	}
-	return nil
-}
+func (s *source) find(file string) *migration { return s.byFile[file] }
 
 // check returns the drift that the options do not allow.
 func (o *options) check(drift *DriftError) error {

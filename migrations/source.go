@@ -16,6 +16,7 @@ const undoFolder = "down"
 // source is all that there is to migrate with, checked and ready to run.
 type source struct {
 	migrations []*migration // the versioned ones by version, then the repeatable ones by name
+	byFile     map[string]*migration
 }
 
 // readSource reads the migrations in files, which may be nil if there are functions, and checks all of them, so that
@@ -45,7 +46,7 @@ func readSource(files fs.FS, functions []goMigration) (*source, error) {
 		return nil, r.nothing()
 	}
 	slices.SortFunc(r.migrations, inOrder)
-	return &source{migrations: r.migrations}, nil
+	return &source{migrations: r.migrations, byFile: r.byFile}, nil
 }
 
 // inOrder compares migrations by when they run.
