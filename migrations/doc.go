@@ -77,7 +77,10 @@
 // CREATE INDEX CONCURRENTLY works while others wait. A run of the Python library blocks in the server while it waits, which
 // would hang that statement for ever: it is stopped with a [*BlockedError], which names the process.
 //
-// A run takes two connections of the pool, three while a file without a transaction runs; a pool of one is a [*PoolError].
+// A run takes two connections of the pool, and with ApplyAll one for each worker and one more, and another for each file
+// without a transaction that runs; a pool of one is a [*PoolError]. While CONCURRENTLY runs, another one looks who blocks: of
+// the pool if it has one to spare, else beside it.
+//
 // PgBouncer in transaction mode can carry runs: everything is in transactions and goes by the simple protocol. Only Go
 // functions use the facade, whose DSN needs default_query_exec_mode=exec there.
 //
@@ -106,10 +109,10 @@
 // The output of pg_dump is a migration: rows are loaded with COPY, and the lines \restrict and \unrestrict are left out.
 // Other commands of psql are refused.
 //
-// The limits that the pool has for its sessions are not good for all migrations; schemadb.Open sends 60 seconds for a
-// statement and 5 for a lock. In a transaction statement_timeout does not count ([StatementTimeout] sets one), while
-// lock_timeout does, unless [LockTimeout] sets another. In files without a transaction both count, and in Go functions the
-// facade's CommandTimeout. Give big migrations a pool of their own, without these limits.
+// The limits that a pool has for its sessions are for queries; schemadb.Open sends 60 seconds for a statement and 5 for a
+// lock. Migrations take longer, so the pool's statement_timeout does not count, nor does the facade's CommandTimeout in Go
+// functions: [StatementTimeout] sets a limit. The pool's lock_timeout counts in transactions, where waiting stops others,
+// unless [LockTimeout] sets another; in files without a transaction there is none, unless they SET it.
 //
 // # Errors
 //
@@ -127,7 +130,7 @@
 //   - Through PgBouncer, a file without a transaction must not change the session (SET, PREPARE, CREATE TEMPORARY TABLE):
 //     each statement may run in another one.
 //   - After a failure, the invalid index of a CREATE INDEX CONCURRENTLY is dropped if the statement names the index. Name it.
-//   - LockTimeout and StatementTimeout do not count in files without a transaction, which can SET what they need.
+//   - LockTimeout does not count in files without a transaction, which can SET what they need.
 //   - The pool's driver is pgdbm or pgx/v5/stdlib. One that wraps them, such as a tracer, is refused: give the migrations
 //     a small pool of their own.
 //   - The checksum of a Go function says nothing about its code.

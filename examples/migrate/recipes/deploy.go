@@ -38,8 +38,7 @@ func Ready(ctx context.Context, m *migrations.Migrator) error {
 	return nil
 }
 
-// OpenPool opens a small pool for migrations, without the limits that are good for a program's queries: statements longer
-// than a minute, and waiting longer than five seconds for a lock. PgBouncer can carry it.
+// OpenPool opens a small pool for migrations behind PgBouncer, without the limits that are good for a program's queries.
 func OpenPool(ctx context.Context, dsn string) (*schemadb.DB, error) {
 	return schemadb.Open(ctx, schemadb.Config{DSN: dsn, MaxOpenConns: 10,
 		StatementTimeout: -1, LockTimeout: -1, IdleInTransactionTimeout: -1, CommandTimeout: -1})
