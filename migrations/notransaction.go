@@ -160,16 +160,12 @@ func (f *fileRun) row() string { return f.target.progressRow(f.job.m.File) }
 // note writes that the first done statements are done, and whether the one after them is running, here.
 func (f *fileRun) note(ctx context.Context, done int, running bool) error {
 	_, err := f.session.send(ctx, fmt.Sprintf("INSERT INTO %s AS p (schema_name, module_name, filename, statements_done, checksum, "+
-		"running, backend) VALUES (%s, %s, %s, %d, %s, %t, %s) ON CONFLICT (schema_name, module_name, filename) DO UPDATE SET "+
-		"statements_done = excluded.statements_done, checksum = excluded.checksum, running = excluded.running, backend = excluded.backend",
+		"running) VALUES (%s, %s, %s, %d, %s, %t) ON CONFLICT (schema_name, module_name, filename) DO UPDATE SET "+
+		"statements_done = excluded.statements_done, checksum = excluded.checksum, running = excluded.running",
 		f.target.progress(), literal(f.target.schema), literal(f.target.module), literal(f.job.m.File), done,
-		literal(f.job.script().prefix(done)), running, thisBackend))
+		literal(f.job.script().prefix(done)), running))
 	return err
 }
-
-// thisBackend names the backend, for ever: pids are used again.
-const thisBackend = "(SELECT pg_catalog.concat(a.pid, ' ', a.backend_start) FROM pg_catalog.pg_stat_activity a " +
-	"WHERE a.pid = pg_catalog.pg_backend_pid())"
 
 // prefix identifies the first n statements.
 func (s *script) prefix(n int) string {
@@ -182,7 +178,7 @@ func (s *script) prefix(n int) string {
 
 // resume returns the number of the first statement to run.
 func (f *fileRun) resume(ctx context.Context) (first int, err error) {
-	results, err := f.session.send(ctx, fmt.Sprintf("SELECT statements_done, checksum, running, backend FROM %s WHERE %s",
+	results, err := f.session.send(ctx, fmt.Sprintf("SELECT statements_done, checksum, running FROM %s WHERE %s",
 		f.target.progress(), f.row()))
 	if err != nil {
 		return 0, f.failed(f.job, err)

@@ -117,7 +117,6 @@ func (t target) createProgress() string {
     statements_done INTEGER NOT NULL,
     checksum VARCHAR(64) NOT NULL,
     running BOOLEAN NOT NULL,
-    backend TEXT NOT NULL,
     PRIMARY KEY (schema_name, module_name, filename)
 )`
 }

@@ -376,3 +376,16 @@ func TestApplyModules(t *testing.T) {
 		t.Errorf("Module: %q", m.Module())
 	}
 }
+
+// TestMigrateToAndRepeatables shows that repeatable migrations, which are written for the last version, wait for it.
+func TestMigrateToAndRepeatables(t *testing.T) {
+	t.Parallel()
+	db := schemadb.New(open(t), "app")
+	f := files{"1_a.sql": "SELECT 1", "2_b.sql": "SELECT 2", "down/2_b.sql": "SELECT -2", "R__r.sql": "SELECT 3", "R__s.sql": "SELECT 4"}
+	m := migrator(t, db, f)
+	wantFiles(t, "up, a part", ran(t)(m.MigrateTo(t.Context(), 1)), "1_a.sql")
+	wantFiles(t, "up, all", ran(t)(m.MigrateTo(t.Context(), 2)), "2_b.sql R__r.sql R__s.sql")
+	edited := migrator(t, db, f.with("R__r.sql", "SELECT 5"))
+	wantFiles(t, "down", ran(t)(edited.MigrateTo(t.Context(), 1)), "2_b.sql")
+	wantFiles(t, "and up again", ran(t)(edited.MigrateTo(t.Context(), 2)), "2_b.sql R__r.sql")
+}

@@ -1,0 +1,157 @@
+package migrations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// earlyError says that the server could not read the message, because of a job that is not its first: it has done none.
+type earlyError struct{ job int }
+
+func (*earlyError) Error() string { return "the server cannot read a later job" }
+
+// send sends the message, and notes which of the jobs are done.
+func (r *run) send(ctx context.Context, st *state, m *message, jobs []job) (done int, err error) {
+	results, err := r.session.send(ctx, m.text.String())
+	took := durations(m, results)
+	for i := range results {
+		if m.marks[i].role == commits {
+			r.done(ctx, st, jobs[done], took[jobs[done].m.File])
+			done++
+		}
+	}
+	if jobs[m.jobs-1].changesSession() { // a rollback does not end all of it: PREPARE stays
+		r.session.spoiled = true
+	}
+	if err == nil {
+		return done, nil
+	}
+	r.session.rollback(ctx)
+	if done > 0 {
+		r.noteDurations(ctx, m.timed, jobs[:done])
+	}
+	return done, r.sendError(m, len(results), jobs, err)
+}
+
+// noteDurations records the durations of a message's first jobs, when a later one has failed. That of the last of them is
+// not known. Nobody waits for it.
+func (r *run) noteDurations(ctx context.Context, timed []string, done []job) {
+	files := timed[:0:0]
+	for _, j := range done {
+		if slices.Contains(timed, j.m.File) {
+			files = append(files, j.m.File)
+		}
+	}
+	if len(files) < 2 || r.session.spoiled || ctx.Err() != nil {
+		return
+	}
+	_, err := r.session.send(ctx, "BEGIN; SELECT pg_catalog.set_config('lock_timeout', '100', true); "+
+		r.target.durations(files, "NULL")+"; COMMIT")
+	if err != nil {
+		r.session.rollback(ctx)
+	}
+}
+
+// sendError says what the error of a message means: *busyError, *earlyError, *lockTimeoutError, or the failure of a job.
+func (r *run) sendError(m *message, results int, jobs []job, err error) error {
+	at := m.marks[min(results, len(m.marks)-1)]
+	offset := -1
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && pgErr.Position > 0 {
+		if found, o, ok := m.place(int(pgErr.Position)); ok {
+			at, offset = found, o
+		}
+	}
+	// Before anything has run, the server has not said where what it cannot read is: so each job goes on its own.
+	unreadable := results == 0 && offset < 0 && pgErr != nil && pgErr.SeverityUnlocalized == "ERROR"
+	switch {
+	case results == 0 && at.job > 0:
+		return &earlyError{job: at.job}
+	case unreadable && m.jobs > 1:
+		return &earlyError{job: 1}
+	}
+	j := jobs[at.job]
+	switch {
+	case unreadable:
+		return r.failed(j, err)
+	case at.role == guards && isBusy(err):
+		return &busyError{err}
+	case at.role == guards:
+		return fmt.Errorf("pgdbm: module %q in schema %q: the history cannot be used: %w", r.target.module, r.target.schema, err)
+	}
+	return r.jobFailed(j, at.statement, offset, err)
+}
+
+// jobFailed is the error of a job whose statement, or -1 if it was none of its own, has failed. Offset is where in the
+// expanded statement, or -1.
+func (r *run) jobFailed(j job, statement, offset int, err error) error {
+	failed := r.failed(j, err)
+	if statement >= 0 {
+		failed.locate(j.script(), statement, r.target.name, offset)
+	}
+	if hasCode(err, activeTransaction) {
+		failed.Note = "put the line -- pgdbm:no-transaction into the file, so that each of its statements runs on its own"
+	}
+	if r.lockTimeout > 0 && hasCode(err, lockNotAvailable, deadlockDetected) {
+		return &lockTimeoutError{file: j.m.File, err: failed}
+	}
+	return failed
+}
+
+// lockTimeoutError is a failure that may go away by itself.
+type lockTimeoutError struct {
+	file string
+	err  *MigrationError
+}
+
+func (e *lockTimeoutError) Error() string { return e.err.Error() }
+func (e *lockTimeoutError) Unwrap() error { return e.err }
+
+// isBusy reports whether a guard has failed because of others.
+func isBusy(err error) bool {
+	return hasCode(err, divisionByZero, lockNotAvailable, deadlockDetected, undefinedTable, invalidSchema,
+		duplicateSchema, duplicateTable, duplicateObject, uniqueViolation, internalError)
+}
+
+// done notes that a job is done.
+func (r *run) done(ctx context.Context, st *state, j job, took time.Duration) {
+	st.after(j)
+	step := r.step(j)
+	step.Duration = took
+	r.result.Steps = append(r.result.Steps, step)
+	r.retried = 0
+	r.log.LogAttrs(ctx, r.level, "pgdbm: "+j.kind.past(),
+		append(r.attrs(), slog.String("file", j.m.File), slog.Duration("took", took))...)
+}
+
+func (r *run) step(j job) Step {
+	return Step{Schema: r.target.schema, Module: r.target.module, Migration: j.m.Migration,
+		Undo: j.kind == undoJob, RecordOnly: j.kind == recordJob || j.kind == forgetJob}
+}
+
+func (r *run) attrs() []slog.Attr {
+	return []slog.Attr{slog.String("schema", r.target.schema), slog.String("module", r.target.module)}
+}
+
+// durations returns how long the migrations of a message took, by their files.
+func durations(m *message, results []*pgconn.Result) map[string]time.Duration {
+	took := map[string]time.Duration{}
+	for i, result := range results {
+		if m.marks[i].role != records {
+			continue
+		}
+		for _, row := range result.Rows {
+			if ms, err := strconv.Atoi(string(row[1])); err == nil { // else it is NULL
+				took[string(row[0])] = time.Duration(ms) * time.Millisecond
+			}
+		}
+	}
+	return took
+}

@@ -1,0 +1,202 @@
+package migrations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// MigrateTo applies and undoes migrations until exactly those with versions up to version are applied. Undos run first,
+// from the highest version down. Repeatable migrations run if no versioned one is left. The error is a *[VersionError] if no
+// migration has the version; 0 stands for the state before the first one too.
+func (m *Migrator) MigrateTo(ctx context.Context, version int64) (*Result, error) {
+	if version != 0 && !m.source.has(version) {
+		return nil, &VersionError{Version: version, Versions: m.source.versions()}
+	}
+	return m.run(ctx, func(st *state, _ int, t target) ([]job, error) {
+		if err := m.options.check(m.source.drift(t, st)); err != nil {
+			return nil, err
+		}
+		jobs := m.source.undos(st, func(x *migration) bool { return x.Version > version })
+		complete := len(jobs) == 0
+		for _, j := range m.source.pending(st) {
+			if j.m.Kind == Versioned && j.m.Version > version {
+				complete = false
+			} else if j.m.Kind == Versioned || complete {
+				jobs = append(jobs, j)
+			}
+		}
+		return jobs, undoable(t, jobs)
+	})
+}
+
+// Rollback undoes the last n versioned migrations, from the highest version down; all, if there are not so many. It
+// needs their undo files: nothing is done if one is missing, which is an *[UndoError].
+func (m *Migrator) Rollback(ctx context.Context, n int) (*Result, error) {
+	if n < 0 {
+		return nil, fmt.Errorf("pgdbm: Rollback(%d): the number of migrations is negative", n)
+	}
+	return m.run(ctx, func(st *state, done int, t target) ([]job, error) {
+		jobs := m.source.undos(st, func(*migration) bool { return true })
+		jobs = jobs[:max(0, min(len(jobs), n-done))]
+		return jobs, undoable(t, jobs)
+	})
+}
+
+// Redo undoes the last versioned migration, and applies it again: to try out one that is being written. It takes the file
+// as it is now, changed or not.
+func (m *Migrator) Redo(ctx context.Context) (*Result, error) {
+	var redone *migration
+	return m.run(ctx, func(st *state, done int, t target) ([]job, error) {
+		jobs := m.source.undos(st, func(*migration) bool { return true })
+		switch {
+		case done == 2:
+			return nil, nil
+		case done == 1:
+			return []job{{applyJob, redone}}, nil
+		case len(jobs) == 0:
+			return nil, fmt.Errorf("pgdbm: module %q in schema %q: Redo: no migration is applied", t.module, t.schema)
+		}
+		redone = jobs[0].m
+		jobs = []job{jobs[0], {applyJob, redone}}
+		return jobs, undoable(t, jobs)
+	})
+}
+
+// Baseline records the versioned migrations up to version as applied without running them: for a schema that has what
+// they do. Those that are recorded already stay as they are. math.MaxInt64 stands for all. What follows is pending.
+func (m *Migrator) Baseline(ctx context.Context, version int64) (*Result, error) {
+	if version != math.MaxInt64 && !m.source.has(version) {
+		return nil, &VersionError{Version: version, Versions: m.source.versions()}
+	}
+	return m.run(ctx, func(st *state, _ int, _ target) ([]job, error) {
+		var jobs []job
+		for _, x := range m.source.migrations {
+			if x.Kind == Versioned && x.Version <= version && st.find(x.File) == nil {
+				jobs = append(jobs, job{recordJob, x})
+			}
+		}
+		return jobs, nil
+	})
+}
+
+// Forget removes the record of a migration and does not undo it, as if it had not run. File is its name in the history,
+// also of a file that is gone. If nothing is recorded under that name, the error wraps [ErrNotApplied].
+//
+// A file without a transaction of which a part has run is not in the history: Forget makes it begin anew.
+func (m *Migrator) Forget(ctx context.Context, file string) (*Result, error) {
+	result, err := m.run(ctx, func(st *state, done int, t target) ([]job, error) {
+		switch {
+		case done > 0:
+			return nil, nil
+		case st.find(file) == nil:
+			return nil, fmt.Errorf("pgdbm: module %q in schema %q: Forget(%q): %w", t.module, t.schema, file, ErrNotApplied)
+		}
+		x := m.source.find(file)
+		if x == nil {
+			x = &migration{Migration: Migration{File: file}}
+		}
+		return []job{{forgetJob, x}}, nil
+	})
+	if errors.Is(err, ErrNotApplied) {
+		if forgotten, otherErr := m.forgetProgress(ctx, file); forgotten || otherErr != nil {
+			err = otherErr
+		}
+	}
+	return result, err
+}
+
+// forgetProgress forgets how far a migration without a transaction has come.
+func (m *Migrator) forgetProgress(ctx context.Context, file string) (bool, error) {
+	t, err := m.target(ctx)
+	if err != nil {
+		return false, err
+	}
+	deleted, err := m.db.ExecContext(ctx, "DELETE FROM "+t.progress()+" WHERE "+t.progressRow(file))
+	if hasCode(err, undefinedTable, invalidSchema) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	n, err := deleted.RowsAffected()
+	return n > 0, err
+}
+
+// ErrNotApplied says that the history has no such file.
+var ErrNotApplied = errors.New("the history has no such file")
+
+// VersionError says that no migration has a version.
+type VersionError struct {
+	Version  int64
+	Versions []int64 // those that there are
+}
+
+// Error lists the versions that there are.
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("pgdbm: no migration has version %d; there are %s", e.Version, listVersions(e.Versions))
+}
+
+func listVersions(versions []int64) string {
+	texts := make([]string, len(versions))
+	for i, v := range versions {
+		texts[i] = fmt.Sprint(v)
+	}
+	if len(texts) > 20 {
+		texts = append(texts[:10], append([]string{"..."}, texts[len(texts)-10:]...)...)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// UndoError says which migrations have no undo.
+type UndoError struct {
+	Schema, Module string
+	Files          []string
+}
+
+// Error lists the files.
+func (e *UndoError) Error() string {
+	return fmt.Sprintf("pgdbm: module %q in schema %q: nothing was undone, because these migrations have no undo (a file of the same name "+
+		"in the folder down, or .down.sql): %s", e.Module, e.Schema, strings.Join(e.Files, ", "))
+}
+
+// undoable returns an error if one of the jobs is an undo that does not exist.
+func undoable(t target, jobs []job) error {
+	e := &UndoError{Schema: t.schema, Module: t.module}
+	for _, j := range jobs {
+		if j.kind == undoJob && !j.m.Undoable {
+			e.Files = append(e.Files, j.m.File)
+		}
+	}
+	if e.Files == nil {
+		return nil
+	}
+	return e
+}
+
+// undos returns the jobs that undo the applied versioned migrations which are chosen, from the highest version down.
+func (s *source) undos(st *state, chosen func(*migration) bool) []job {
+	var jobs []job
+	for _, m := range slices.Backward(s.migrations) {
+		if m.Kind == Versioned && st.find(m.File) != nil && chosen(m) {
+			jobs = append(jobs, job{undoJob, m})
+		}
+	}
+	return jobs
+}
+
+func (s *source) has(version int64) bool { return slices.Contains(s.versions(), version) }
+
+// versions returns the versions in their order.
+func (s *source) versions() []int64 {
+	var versions []int64
+	for _, m := range s.migrations {
+		if m.Kind == Versioned {
+			versions = append(versions, m.Version)
+		}
+	}
+	return versions
+}
