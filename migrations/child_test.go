@@ -100,8 +100,8 @@ func (l *lab) child(job string, schemas []string) *child {
 // kill ends the process as kill -9 does, and waits for its end.
 func (c *child) kill() {
 	if c.ProcessState == nil {
-		c.Process.Kill() //nolint:errcheck // it may have ended
-		c.Wait()         //nolint:errcheck // it was killed
+		c.Process.Kill() // it may have ended
+		c.Wait()         // it was killed
 	}
 }
 

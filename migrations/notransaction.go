@@ -208,7 +208,8 @@ var errPrefix = errors.New("an earlier run has done a part of the file that has 
 // repeatSettings runs the SET statements again that an earlier run has done in its session.
 func (f *fileRun) repeatSettings(ctx context.Context, first int) error {
 	for i, text := range f.texts[:first] {
-		if !begins(text, "set") && !begins(text, "reset") && !(begins(text, "select") && hasWord(text, "set_config")) {
+		sets := begins(text, "set") || begins(text, "reset") || begins(text, "select") && hasWord(text, "set_config")
+		if !sets {
 			continue
 		}
 		if _, err := f.session.send(ctx, text); err != nil {

@@ -143,7 +143,7 @@ func (l *killLab) check(schema string) (what map[string]int, history []string) {
 	if err != nil {
 		l.Fatal(err)
 	}
-	defer tx.Rollback(l.Context()) //nolint:errcheck // it only reads
+	defer tx.Rollback(l.Context())
 	what = map[string]int{}
 	for _, mark := range read[[]string](l.lab, "SELECT COALESCE(array_agg(what), '{}') FROM public.marks WHERE btrim(schema, '\"') = $1", schema) {
 		what[mark]++
