@@ -47,6 +47,7 @@ func (r *run) functionGuard(st *state) []string {
 	if !g.move {
 		m.check(g)
 	}
+	m.limit()
 	return append(m.statements()[1:], "SELECT "+keepAlive)
 }
 

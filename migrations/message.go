@@ -92,6 +92,14 @@ func (m *message) begin(j job, g guard) {
 	if j.kind == applyJob || j.kind == reapplyJob {
 		m.timed = append(m.timed, j.m.File)
 	}
+	m.limit()
+}
+
+// limit sets the timeouts for the migration. They are not for what comes before it.
+func (m *message) limit() {
+	if limits := m.options.limits(m.session); limits != "" {
+		m.add(guards, limits)
+	}
 }
 
 // check adds the guard as a statement of its own. A shared history is not locked, so it has to be counted by a query that
@@ -114,9 +122,6 @@ func (m *message) open(g guard, save bool) {
 	m.add(guards, "BEGIN ISOLATION LEVEL READ COMMITTED")
 	if save {
 		m.add(guards, saveSettings)
-	}
-	if limits := m.options.limits(m.session); limits != "" {
-		m.add(guards, limits)
 	}
 	if g.createSchema {
 		m.add(guards, "CREATE SCHEMA "+template.QuoteIdent(t.schema))
