@@ -75,6 +75,8 @@ type all struct {
 	workers []*worker
 	cause   error // why the run has ended early, or nil
 
+	panicked atomic.Pointer[any] // what a function or a hook has panicked with, or nil
+
 	mu     sync.Mutex // guards result, and the calls of progress
 	result *AllResult
 }
@@ -184,12 +186,20 @@ func (a *all) each(n int, fn func(w *worker, i int)) {
 	for _, w := range a.workers[:min(n, len(a.workers))] {
 		wg.Go(func() {
 			defer w.close() // the others may need its connections
+			defer func() {
+				if p := recover(); p != nil {
+					a.panicked.CompareAndSwap(nil, &p)
+				}
+			}()
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				fn(w, i)
 			}
 		})
 	}
 	wg.Wait()
+	if p := a.panicked.Load(); p != nil {
+		panic(*p) // a function or hook of the caller's has, and he can recover it only in his own goroutine
+	}
 }
 
 // chunkSize is for how many schemas one question asks what they have. With a shared history it reads one table.
@@ -237,7 +247,7 @@ func (a *all) migrate(ctx context.Context, targets []target, found []glance) {
 
 // stopped reports whether no other schema may begin.
 func (a *all) stopped(ctx context.Context) bool {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || a.panicked.Load() != nil {
 		return true
 	}
 	a.mu.Lock()

@@ -3,6 +3,7 @@ package migrations
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -173,11 +174,11 @@ func begins(text, word string) bool {
 	return len(first) == 1 && strings.EqualFold(first[0], word)
 }
 
-// hasWord reports whether a statement has the word outside of quotes and comments.
-func hasWord(text, word string) bool {
+// hasWord reports whether a statement has one of the words, in lower case, outside of quotes and comments.
+func hasWord(text string, words ...string) bool {
 	lex := sqllex.Lexer{Text: text}
 	for t := lex.Next(); t.Kind != sqllex.EOF; t = lex.Next() {
-		if t.Kind == sqllex.Word && strings.EqualFold(text[t.Start:t.End], word) {
+		if t.Kind == sqllex.Word && slices.Contains(words, strings.ToLower(text[t.Start:t.End])) {
 			return true
 		}
 	}

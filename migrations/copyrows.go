@@ -8,9 +8,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// copyRows runs a migration that has rows for COPY ... FROM stdin, as pg_dump writes them: statement by statement, because
-// the rows are sent between two messages.
-func (r *run) copyRows(ctx context.Context, st *state, j job) error {
+// inParts runs a migration that does not fit into one message: because it has rows for COPY ... FROM stdin, as pg_dump writes
+// them, which are sent between two messages, or because it is so large that the server would need much memory for it.
+func (r *run) inParts(ctx context.Context, st *state, j job) error {
 	texts, err := j.script().expand(r.target.name)
 	if err != nil {
 		return r.failed(j, err)
@@ -32,10 +32,8 @@ func (r *run) copyTransaction(ctx context.Context, st *state, j job, texts []str
 	if results, err := r.session.send(ctx, before.text.String()); err != nil {
 		return r.sendError(before, len(results), []job{j}, err)
 	}
-	for i, text := range texts {
-		if err := r.statement(ctx, j.script().statements[i], text); err != nil {
-			return r.jobFailed(j, i, offset(err, text), err)
-		}
+	if err := r.parts(ctx, j, texts); err != nil {
+		return err
 	}
 	after.timed = before.timed
 	after.restore(j)
@@ -44,7 +42,30 @@ func (r *run) copyTransaction(ctx context.Context, st *state, j job, texts []str
 	if err != nil {
 		return r.jobFailed(j, -1, -1, err)
 	}
-	r.done(ctx, st, j, durations(after, results)[j.m.File])
+	took, mark := durations(after, results)
+	r.session.spoiled = r.session.spoiled || mark != r.session.mark
+	r.done(ctx, st, j, took[j.m.File])
+	return nil
+}
+
+// parts sends the statements of a job in messages of bounded size, and rows between them.
+func (r *run) parts(ctx context.Context, j job, texts []string) error {
+	for i := 0; i < len(texts); i++ {
+		if s := j.script().statements[i]; s.copies {
+			if err := r.statement(ctx, s, texts[i]); err != nil {
+				return r.jobFailed(j, i, offset(err, texts[i]), err)
+			}
+			continue
+		}
+		m := r.newMessage()
+		for ; i < len(texts) && m.text.Len() < batchBytes && !j.script().statements[i].copies; i++ {
+			m.addStatement(works, i, texts[i])
+		}
+		i--
+		if results, err := r.session.send(ctx, m.text.String()); err != nil {
+			return r.sendError(m, len(results), []job{j}, err)
+		}
+	}
 	return nil
 }
 

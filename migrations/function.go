@@ -3,9 +3,13 @@ package migrations
 import (
 	"context"
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/pgdbm/pgdbm/internal/schemactx"
 	"github.com/pgdbm/pgdbm/schemadb"
@@ -14,7 +18,12 @@ import (
 // callFunction runs a migration that is written in Go, in a transaction of the facade. It begins and ends like all others.
 func (r *run) callFunction(ctx context.Context, st *state, j job) error {
 	r.session.close() // its connection is for the function
-	tx, err := r.db.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	conn, err := r.db.Connx(ctx)
+	if err != nil {
+		return r.failed(j, withCause(ctx, err))
+	}
+	defer giveUp(ctx, conn)
+	tx, err := conn.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return r.failed(j, withCause(ctx, err))
 	}
@@ -37,13 +46,19 @@ func (r *run) callFunction(ctx context.Context, st *state, j job) error {
 	return nil
 }
 
+// giveUp closes a connection for good: a function may have left anything in its session, such as a temporary table.
+func giveUp(ctx context.Context, conn *schemadb.Conn) {
+	_ = conn.Raw(context.WithoutCancel(ctx), func(*pgx.Conn) error { return sqldriver.ErrBadConn }) // makes database/sql close it
+	_ = conn.Close()                                                                                // it is closed already
+}
+
 // functionGuard is what begins the transaction of a function, without BEGIN. The history is written at the end, so that a
 // function which commits by itself is not recorded.
 func (r *run) functionGuard(st *state) []string {
 	m := r.newMessage()
 	m.session = &session{} // of which nothing is known
 	g := newGuard(r.target, st)
-	m.open(g, false)
+	m.open(g, true)
 	if !g.move {
 		m.check(g)
 	}
@@ -63,14 +78,21 @@ var errEnded = errors.New("the function has ended the transaction, so the migrat
 
 // endFunction writes the history and commits.
 func (r *run) endFunction(ctx context.Context, tx *schemadb.Tx, j job, took time.Duration) error {
-	_, err := tx.ExecContext(ctx, r.target.finished(j, took))
+	err := execAll(ctx, tx, []string{r.stillHeld(), restoreRole, restoreSettings, r.target.finished(j, took)})
 	if err == nil {
 		err = tx.Commit()
 	}
-	if errors.Is(err, sql.ErrTxDone) && ctx.Err() == nil {
+	if (errors.Is(err, sql.ErrTxDone) || hasCode(err, divisionByZero)) && ctx.Err() == nil {
 		err = fmt.Errorf("%w (%w)", errEnded, err)
 	}
 	return err
+}
+
+// stillHeld fails if the transaction of the guard has ended, also by a COMMIT or ROLLBACK that was sent as a statement: its
+// lock went with it.
+func (r *run) stillHeld() string {
+	return "SELECT " + zero([]string{"EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.granted AND " +
+		advisory(strconv.FormatInt(r.target.key(), 10)) + ")"})
 }
 
 // statements returns the statements of the message.

@@ -140,7 +140,9 @@ func (f *fileRun) prepare(ctx context.Context, st *state) error {
 	if !g.move {
 		m.check(g)
 	}
-	m.add(guards, f.target.createProgress())
+	if f.target.shared == "" { // else look has seen it
+		m.add(guards, f.target.createProgress())
+	}
 	m.commit(true)
 	results, err := f.session.send(ctx, m.text.String())
 	if err != nil {

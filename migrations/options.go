@@ -124,7 +124,8 @@ func Logger(l *slog.Logger) Option {
 // Before is called before each migration, outside of its transaction. If it returns an error, the migration does not run
 // and the run ends with that error. Under ApplyAll it is called by several goroutines at once.
 //
-// With hooks each migration takes a round trip of its own; without, many share one.
+// With hooks each migration takes a round trip of its own; without, many share one. A hook that uses the pool needs a
+// connection more than the run.
 func Before(fn func(context.Context, Step) error) Option {
 	return func(o *options) error {
 		o.before = fn

@@ -60,7 +60,7 @@ func (j job) script() *script {
 // fitsInMessage reports whether the job is one transaction of nothing but statements.
 func (j job) fitsInMessage() bool {
 	script := j.script()
-	return j.function() == nil && (script == nil || !script.noTransaction && !script.copies())
+	return j.function() == nil && (script == nil || !script.noTransaction && !script.inParts())
 }
 
 // changesSession reports whether the job's SQL may leave something in the session.
@@ -93,6 +93,9 @@ func (e *DriftError) Error() string {
 		for _, file := range part.files {
 			fmt.Fprintf(&b, "\n  %s: %s", file, part.advice)
 		}
+	}
+	if e.Removed != nil && e.OutOfOrder != nil {
+		b.WriteString("\n  if a file was renamed: the history knows it by its name, so give it that name again")
 	}
 	return b.String()
 }

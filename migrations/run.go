@@ -161,8 +161,8 @@ func (r *run) some(ctx context.Context, st *state, jobs []job) (done int, err er
 		return 1, r.callFunction(ctx, st, jobs[0])
 	case script != nil && script.noTransaction:
 		return 1, r.withoutTransaction(ctx, st, jobs[0])
-	case script != nil && script.copies():
-		return 1, r.copyRows(ctx, st, jobs[0])
+	case script != nil && script.inParts():
+		return 1, r.inParts(ctx, st, jobs[0])
 	}
 	return r.batch(ctx, st, jobs)
 }

@@ -20,6 +20,7 @@ type script struct {
 	checksum      string // of the file
 	statements    []statement
 	noTransaction bool
+	locks         bool // a statement takes an advisory lock that outlives its transaction
 }
 
 // statement is one statement of a script.
@@ -106,6 +107,8 @@ func (s *script) parse(pieces []sqlsplit.Piece) error {
 				return s.templateError(p.BodyStart, err)
 			}
 			s.statements = append(s.statements, statement{sql: sql, start: p.BodyStart})
+			s.locks = s.locks || hasWord(p.Body, "pg_advisory_lock", "pg_advisory_lock_shared", "pg_try_advisory_lock",
+				"pg_try_advisory_lock_shared")
 		case sqlsplit.CopyData: // it always follows its COPY
 			last := &s.statements[len(s.statements)-1]
 			last.copies, last.rows = true, p.Body
@@ -171,7 +174,7 @@ func (s *script) sessionState() bool {
 			return true
 		}
 	}
-	return false
+	return s.locks
 }
 
 // hasTemplates reports whether any statement depends on the schema.
@@ -193,3 +196,6 @@ func (s *script) copies() bool {
 	}
 	return false
 }
+
+// inParts reports whether the script does not go into one message.
+func (s *script) inParts() bool { return s.copies() || len(s.text) > batchBytes }

@@ -20,7 +20,10 @@ func (*earlyError) Error() string { return "the server cannot read a later job" 
 // send sends the message, and notes which of the jobs are done.
 func (r *run) send(ctx context.Context, st *state, m *message, jobs []job) (done int, err error) {
 	results, err := r.session.send(ctx, m.text.String())
-	took := durations(m, results)
+	took, mark := durations(m, results)
+	if mark != "" && mark != r.session.mark {
+		r.session.spoiled = true
+	}
 	for i := range results {
 		if m.marks[i].role == commits {
 			r.done(ctx, st, jobs[done], took[jobs[done].m.File])
@@ -83,8 +86,11 @@ func (r *run) sendError(m *message, results int, jobs []job, err error) error {
 		return r.failed(j, err)
 	case at.role == guards && isBusy(err):
 		return &busyError{err}
+	case at.role == guards && pgErr == nil: // the connection, or the context
+		return r.failed(j, err)
 	case at.role == guards:
-		return fmt.Errorf("pgdbm: module %q in schema %q: the history cannot be used: %w", r.target.module, r.target.schema, err)
+		return fmt.Errorf("pgdbm: module %q in schema %q: the schema or its history cannot be created or used (CREATE on the database makes "+
+			"schemas, CREATE on the schema makes the history): %w", r.target.module, r.target.schema, err)
 	}
 	return r.jobFailed(j, at.statement, offset, err)
 }
@@ -140,18 +146,19 @@ func (r *run) attrs() []slog.Attr {
 	return []slog.Attr{slog.String("schema", r.target.schema), slog.String("module", r.target.module)}
 }
 
-// durations returns how long the migrations of a message took, by their files.
-func durations(m *message, results []*pgconn.Result) map[string]time.Duration {
-	took := map[string]time.Duration{}
+// durations returns how long the migrations of a message took, by their files, and the session's mark after them.
+func durations(m *message, results []*pgconn.Result) (took map[string]time.Duration, mark string) {
+	took = map[string]time.Duration{}
 	for i, result := range results {
 		if m.marks[i].role != records {
 			continue
 		}
 		for _, row := range result.Rows {
+			mark = string(row[2])
 			if ms, err := strconv.Atoi(string(row[1])); err == nil { // else it is NULL
 				took[string(row[0])] = time.Duration(ms) * time.Millisecond
 			}
 		}
 	}
-	return took
+	return took, mark
 }

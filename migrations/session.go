@@ -23,6 +23,7 @@ type session struct {
 	spoiled   bool    // the next borrower must not get it
 	unlimited bool    // its statement_timeout is 0; false if it is not known
 	patient   bool    // its lock_timeout is 0; false if it is not known
+	mark      string  // see sessionMark
 	pool      *sql.DB // of a sibling, which nobody else uses; or nil
 }
 
@@ -85,10 +86,10 @@ func (s *session) send(ctx context.Context, message string) (done []*pgconn.Resu
 // learn asks whether the server still answers, and what the session's limits are, so that not every transaction has to set
 // them.
 func (s *session) learn(ctx context.Context) error {
-	results, err := s.send(ctx, "SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('lock_timeout')")
+	results, err := s.send(ctx, "SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('lock_timeout'), "+sessionMark)
 	if err == nil {
 		row := results[0].Rows[0]
-		s.unlimited, s.patient = string(row[0]) == "0", string(row[1]) == "0"
+		s.unlimited, s.patient, s.mark = string(row[0]) == "0", string(row[1]) == "0", string(row[2])
 	}
 	return err
 }

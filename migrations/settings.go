@@ -25,6 +25,10 @@ func (o *options) limits(s *session) string {
 	return "SELECT " + strings.Join(set, ", ")
 }
 
+// sessionMark is what a session should have after each migration as it had it before. A function that a migration calls may
+// have changed it, which nobody can see in the text.
+const sessionMark = "pg_catalog.concat_ws(' ', pg_catalog.current_setting('role'), session_user, pg_catalog.current_setting('search_path'))"
+
 // What a migration sets for the session, such as the search_path that pg_dump writes, would stay for the next one, and
 // behind PgBouncer for other clients. So the settings are put aside before it, and set again in the same transaction.
 const (

@@ -159,7 +159,7 @@ func (t target) durations(files []string, end string) string {
 	}
 	return fmt.Sprintf("UPDATE %s r SET execution_time_ms = (1000 * extract(epoch FROM x.ended - x.applied_at))::pg_catalog.int4 "+
 		"FROM (SELECT filename, applied_at, pg_catalog.lead(applied_at, 1, %s) OVER (ORDER BY applied_at) AS ended FROM %s WHERE %s "+
-		"AND filename IN (%s)) x WHERE %s AND r.filename = x.filename RETURNING r.filename, r.execution_time_ms",
+		"AND filename IN (%s)) x WHERE %s AND r.filename = x.filename RETURNING r.filename, r.execution_time_ms, "+sessionMark,
 		t.history(), end, t.history(), t.rows(), strings.Join(names, ", "), t.rows())
 }
 

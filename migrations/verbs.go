@@ -21,6 +21,11 @@ func (m *Migrator) MigrateTo(ctx context.Context, version int64) (*Result, error
 			return nil, err
 		}
 		jobs := m.source.undos(st, func(x *migration) bool { return x.Version > version })
+		if len(jobs) > 0 {
+			if err := m.source.covered(t, st); err != nil {
+				return nil, err
+			}
+		}
 		complete := len(jobs) == 0
 		for _, j := range m.source.pending(st) {
 			if j.m.Kind == Versioned && j.m.Version > version {
@@ -34,13 +39,20 @@ func (m *Migrator) MigrateTo(ctx context.Context, version int64) (*Result, error
 }
 
 // Rollback undoes the last n versioned migrations, from the highest version down; all, if there are not so many. It
-// needs their undo files: nothing is done if one is missing, which is an *[UndoError].
+// needs their undo files: nothing is done if one is missing, which is an *[UndoError]. If a file that was applied is gone,
+// nobody knows which one is the last, so that is a *[DriftError], whatever the options allow; MigrateTo and Redo too undo
+// nothing then.
 func (m *Migrator) Rollback(ctx context.Context, n int) (*Result, error) {
 	if n < 0 {
 		return nil, fmt.Errorf("pgdbm: Rollback(%d): the number of migrations is negative", n)
 	}
 	return m.run(ctx, func(st *state, done int, t target) ([]job, error) {
 		jobs := m.source.undos(st, func(*migration) bool { return true })
+		if done < n {
+			if err := m.source.covered(t, st); err != nil {
+				return nil, err
+			}
+		}
 		jobs = jobs[:max(0, min(len(jobs), n-done))]
 		return jobs, undoable(t, jobs)
 	})
@@ -57,7 +69,11 @@ func (m *Migrator) Redo(ctx context.Context) (*Result, error) {
 			return nil, nil
 		case done == 1:
 			return []job{{applyJob, redone}}, nil
-		case len(jobs) == 0:
+		}
+		if err := m.source.covered(t, st); err != nil {
+			return nil, err
+		}
+		if len(jobs) == 0 {
 			return nil, fmt.Errorf("pgdbm: module %q in schema %q: Redo: no migration is applied", t.module, t.schema)
 		}
 		redone = jobs[0].m
@@ -175,6 +191,20 @@ func undoable(t target, jobs []job) error {
 		return nil
 	}
 	return e
+}
+
+// covered returns a *[DriftError] if the history has versioned migrations whose files are gone: they may lie above the last
+// one that has a file, and then that is not the last one.
+func (s *source) covered(t target, st *state) error {
+	drift := s.drift(t, st)
+	if drift == nil {
+		return nil
+	}
+	removed := slices.DeleteFunc(drift.Removed, func(file string) bool { return strings.HasPrefix(file, "R__") })
+	if len(removed) == 0 {
+		return nil
+	}
+	return &DriftError{Schema: t.schema, Module: t.module, Removed: removed}
 }
 
 // undos returns the jobs that undo the applied versioned migrations which are chosen, from the highest version down.
