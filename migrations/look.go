@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -176,14 +175,10 @@ func lookFresh(ctx context.Context, s *session, t target) (*state, error) {
 
 // catalog says which schemas, and which histories of their own, exist.
 func catalog(ctx context.Context, s *session, schemas []string) (map[string]*state, error) {
-	names := make([]string, len(schemas))
-	for i, name := range schemas {
-		names[i] = literal(name)
-	}
 	results, err := s.send(ctx, fmt.Sprintf("SELECT s.name, n.oid IS NOT NULL, c.oid IS NOT NULL "+
-		"FROM pg_catalog.unnest(ARRAY[%s]::pg_catalog.name[]) s (name) "+
-		"LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.name "+
-		"LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = '%s'", strings.Join(names, ", "), ownTable))
+		"FROM pg_catalog.unnest(%s) s (name) "+
+		"LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.name::pg_catalog.name "+
+		"LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = '%s'", textArray(schemas), ownTable))
 	if err != nil {
 		return nil, err
 	}
