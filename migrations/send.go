@@ -62,16 +62,22 @@ func (r *run) noteDurations(ctx context.Context, timed []string, done []job) {
 	}
 }
 
-// sendError says what the error of a message means: *busyError, *earlyError, *lockTimeoutError, or the failure of a job.
-func (r *run) sendError(m *message, results int, jobs []job, err error) error {
-	at := m.marks[min(results, len(m.marks)-1)]
-	offset := -1
+// failed returns the statement of the message that has failed after so many results, and the byte offset in it, or -1.
+func (m *message) failed(results int, err error) (at mark, offset int) {
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && pgErr.Position > 0 {
-		if found, o, ok := m.place(int(pgErr.Position)); ok {
-			at, offset = found, o
+		if at, offset, ok := m.place(int(pgErr.Position)); ok {
+			return at, offset
 		}
 	}
+	return m.marks[min(results, len(m.marks)-1)], -1
+}
+
+// sendError says what the error of a message means: *busyError, *earlyError, *lockTimeoutError, or the failure of a job.
+func (r *run) sendError(m *message, results int, jobs []job, err error) error {
+	at, offset := m.failed(results, err)
+	var pgErr *pgconn.PgError
+	errors.As(err, &pgErr)
 	// Before anything has run, the server has not said where what it cannot read is: so each job goes on its own.
 	unreadable := results == 0 && offset < 0 && pgErr != nil && pgErr.SeverityUnlocalized == "ERROR"
 	switch {

@@ -64,11 +64,11 @@ func (m *Migrator) Redo(ctx context.Context) (*Result, error) {
 	var redone *migration
 	return m.run(ctx, func(st *state, done int, t target) ([]job, error) {
 		jobs := m.source.undos(st, func(*migration) bool { return true })
-		switch {
-		case done == 2:
-			return nil, nil
-		case done == 1:
+		switch done {
+		case 1:
 			return []job{{applyJob, redone}}, nil
+		case 2:
+			return nil, nil
 		}
 		if err := m.source.covered(t, st); err != nil {
 			return nil, err

@@ -63,7 +63,8 @@ func (r *run) parts(ctx context.Context, j job, texts []string) error {
 		}
 		i--
 		if results, err := r.session.send(ctx, m.text.String()); err != nil {
-			return r.sendError(m, len(results), []job{j}, err)
+			at, offset := m.failed(len(results), err)
+			return r.jobFailed(j, at.statement, offset, err)
 		}
 	}
 	return nil
