@@ -101,17 +101,22 @@ func liveWithin(ctx context.Context, pool *sql.DB, limit time.Duration) (*sessio
 }
 
 func connWithin(ctx context.Context, pool *sql.DB, limit time.Duration) (*sql.Conn, error) {
+	return within(ctx, pool, limit, pool.Conn)
+}
+
+// within calls connect, which waits for a connection of the pool, and lets it wait no longer than limit.
+func within[C any](ctx context.Context, pool *sql.DB, limit time.Duration, connect func(context.Context) (C, error)) (C, error) {
 	if stats := pool.Stats(); stats.MaxOpenConnections == 0 || stats.InUse < stats.MaxOpenConnections {
 		limit = max(limit, connecting)
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, limit, errImpatient)
 	defer cancel()
-	conn, err := pool.Conn(limited)
+	conn, err := connect(limited)
 	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(limited), errImpatient) {
-		return nil, errImpatient
+		return conn, errImpatient
 	}
 	if err != nil && ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return conn, context.Cause(ctx)
 	}
 	return conn, err
 }

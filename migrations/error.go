@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgdbm/pgdbm/internal/sqllex"
 )
 
 // MigrationError says which migration has failed, and where. Nothing of a migration that runs in a transaction is left:
@@ -17,7 +19,7 @@ type MigrationError struct {
 	Line, Column   int      // where in the file, from 1, the column in characters; 0 if it is not known
 	Source         string   // that line
 	Applied        []string // what the run has done in this schema before
-	Note           string   // what is left of a migration without a transaction, and what the next run does
+	Note           string   // what may be the mistake; what is left of a migration without a transaction, and what the next run does
 	Err            error
 }
 
@@ -68,8 +70,32 @@ func (r *run) failed(j job, err error) *MigrationError {
 
 // locate adds the place of a statement's error: the byte at offset of the expanded text, or its beginning if offset is
 // negative, because the server has not said where.
-func (e *MigrationError) locate(s *script, statement int, schema string, offset int) {
-	e.Line, e.Column, e.Source = s.place(statement, schema, max(offset, 0))
+func (e *MigrationError) locate(s *script, statement int, t target, offset int) {
+	e.Line, e.Column, e.Source = s.place(statement, t.name, max(offset, 0))
+	if offset < 0 || t.name == "" || t.path != "" || !hasCode(e.Err, undefinedTable) {
+		return
+	}
+	if name := bareName(string([]rune(e.Source)[e.Column-1:])); name != "" {
+		e.note(fmt.Sprintf("%s is looked up in the search_path, because it has no template: should it be {{tables.%[1]s}}?", name))
+	}
+}
+
+// bareName returns the name that the text begins with, or "" if it has a schema or is none that a template can have.
+func bareName(text string) string {
+	lex := sqllex.Lexer{Text: text}
+	name, next := lex.Next(), lex.Next()
+	if name.Kind != sqllex.Word || text[next.Start:next.End] == "." {
+		return ""
+	}
+	return text[:name.End]
+}
+
+// note adds to the notes.
+func (e *MigrationError) note(text string) {
+	if e.Note != "" {
+		e.Note += "\n  "
+	}
+	e.Note += text
 }
 
 // windowSize is how much of a line an error shows, in characters.

@@ -36,6 +36,15 @@ var errorTexts = map[string]struct{ text, code, want string }{
 002_bad.sql:2:2: ERROR: relation "Größe-"7".nowhere" does not exist (SQLSTATE 42P01)
   2 |  {{tables.nowhere}}
     |  ^`},
+	"a bare name": {"SELECT 1;\nINSERT INTO log VALUES (1);", "42P01", `
+002_bad.sql:2:13: ERROR: relation "log" does not exist (SQLSTATE 42P01)
+  2 | INSERT INTO log VALUES (1);
+    |             ^
+  log is looked up in the search_path, because it has no template: should it be {{tables.log}}?`},
+	"a name with a schema": {"SELECT 1 FROM nowhere.log", "42P01", `
+002_bad.sql:1:15: ERROR: relation "nowhere.log" does not exist (SQLSTATE 42P01)
+  1 | SELECT 1 FROM nowhere.log
+    |               ^`},
 	"syntax": {"SELECT 1;\r\nSELEC 2;\r\n", "42601", `
 002_bad.sql:2:1: ERROR: syntax error at or near "SELEC" (SQLSTATE 42601)
   2 | SELEC 2;

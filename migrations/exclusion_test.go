@@ -3,6 +3,7 @@ package migrations_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -137,6 +138,35 @@ func TestWaitingForAnotherRun(t *testing.T) {
 				want = "1 2 3"
 			}
 			b.checkMarks([]string{"s"}, want)
+		})
+	}
+}
+
+// TestHoldWhileWaiting looks at the transaction in which a waiting run keeps the Python library out: a CREATE INDEX
+// CONCURRENTLY of the other run that has seen it take the lock waits for its end.
+func TestHoldWhileWaiting(t *testing.T) {
+	t.Parallel()
+	for _, noTransaction := range []bool{false, true} {
+		t.Run(fmt.Sprintf("%t", noTransaction), func(t *testing.T) {
+			t.Parallel()
+			b := newBlocked(t, noTransaction)
+			const holds = "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted " +
+				"AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+			other := read[string](b.lab, holds)
+			waiting := beginApply(t.Context(), b.again())
+			seen := map[string]bool{}
+			b.await("another transaction of the waiting run's", func() bool {
+				if vxid := read[string](b.lab, "SELECT COALESCE(max(v), '') FROM ("+holds+" AND virtualtransaction <> $1) x (v)", other); vxid != "" {
+					seen[vxid] = true
+				}
+				return len(seen) > 1
+			})
+			if now := read[string](b.lab, holds+" AND virtualtransaction = $1", other); now != other {
+				t.Errorf("the hold of the run that works has changed: %s", now)
+			}
+			b.open()
+			b.succeeds("the run that works", b.other)
+			b.succeeds("the waiting run", waiting)
 		})
 	}
 }

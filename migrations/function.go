@@ -18,7 +18,7 @@ import (
 // callFunction runs a migration that is written in Go, in a transaction of the facade. It begins and ends like all others.
 func (r *run) callFunction(ctx context.Context, st *state, j job) error {
 	r.session.close() // its connection is for the function
-	conn, err := r.db.Connx(ctx)
+	conn, err := r.functionConn(ctx)
 	if err != nil {
 		return r.failed(j, withCause(ctx, err))
 	}
@@ -44,6 +44,16 @@ func (r *run) callFunction(ctx context.Context, st *state, j job) error {
 	}
 	r.done(ctx, st, j, took)
 	return nil
+}
+
+// functionConn borrows a connection of the facade's.
+func (r *run) functionConn(ctx context.Context) (*schemadb.Conn, error) {
+	conn, err := within(ctx, r.db.Pool(), r.waitLimit, r.db.Connx)
+	if errors.Is(err, errImpatient) {
+		const need = 2 // with the hold
+		err = &PoolError{Need: need, Max: r.db.Stats().MaxOpenConnections, Waited: r.waitLimit}
+	}
+	return conn, err
 }
 
 // giveUp closes a connection for good: a function may have left anything in its session, such as a temporary table.

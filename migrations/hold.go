@@ -17,6 +17,7 @@ type hold struct {
 	log     *slog.Logger
 	lose    context.CancelCauseFunc // ends the context of the run
 	pause   func()                  // ends the watch
+	take    func(context.Context) error
 }
 
 // errHoldLost is why a run stops whose hold is gone.
@@ -35,14 +36,16 @@ const keep = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;\nSELECT " + keepAl
 // and other runs share it. It returns a context that ends when the hold is lost.
 func holdModule(ctx context.Context, o *options, s *session, t target) (context.Context, *hold, error) {
 	key := "pg_catalog.pg_try_advisory_xact_lock_shared(" + moduleKey(t.module) + ")"
-	wait := func(w *waiting) error {
-		return w.wait(ctx, o, s, target{module: t.module}, 0)
+	take := func(ctx context.Context) error {
+		return acquire(ctx, s, keep+key, "ROLLBACK", func(w *waiting) error {
+			return w.wait(ctx, o, s, target{module: t.module}, 0)
+		})
 	}
-	if err := acquire(ctx, s, keep+key, "ROLLBACK", wait); err != nil {
+	if err := take(ctx); err != nil {
 		return nil, nil, err
 	}
 	ctx, lose := context.WithCancelCause(ctx)
-	h := &hold{session: s, log: o.log, lose: lose}
+	h := &hold{session: s, log: o.log, lose: lose, take: take}
 	h.watch(ctx)
 	return ctx, h, nil
 }
@@ -64,7 +67,13 @@ func (r *run) holdTarget(ctx context.Context) (holder *session, release func(), 
 			return nil, nil, err
 		}
 		r.hold.pause()
-		if err := r.hold.acquireToo(ctx, r.session, key, wait); err != nil {
+		waitAndRenew := func(w *waiting) error {
+			if err := wait(w); err != nil {
+				return err
+			}
+			return r.hold.renew(ctx)
+		}
+		if err := r.hold.acquireToo(ctx, r.session, key, waitAndRenew); err != nil {
 			r.hold.watch(ctx)
 			return nil, nil, err
 		}
@@ -89,6 +98,14 @@ func (r *run) holdTarget(ctx context.Context) (holder *session, release func(), 
 		return nil, nil, err
 	}
 	return holder, release, nil
+}
+
+// renew gives the lock back and takes it again, for a run that waits for others anyway. Who takes a lock has a snapshot for a
+// moment, and a CREATE INDEX CONCURRENTLY that sees it waits for the end of the transaction: it might be the one that the run
+// waits for. The watch has to pause meanwhile.
+func (h *hold) renew(ctx context.Context) error {
+	h.session.rollback(ctx)
+	return h.take(ctx)
 }
 
 // acquireToo gets another lock in the transaction of the hold. It tries on another session first, because who tries has a

@@ -113,7 +113,7 @@ func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
 		return nil, foreignHistory(t.history(), err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("pgdbm: the history %s cannot be read: %w", t.history(), err)
 	}
 	st := &state{schema: true, table: true, rows: len(results[0].Rows)}
 	for _, row := range results[0].Rows {
@@ -141,7 +141,7 @@ func lookOwn(ctx context.Context, s *session, t target, st *state) error {
 		st.own = false
 		return nil
 	case err != nil:
-		return err
+		return fmt.Errorf("pgdbm: the history %s cannot be read: %w", t.ownHistory(), err)
 	}
 	st.own, st.ownOnly = len(results[0].Rows) == 0, true // an empty one just goes
 	for _, row := range results[0].Rows {
@@ -180,7 +180,7 @@ func catalog(ctx context.Context, s *session, schemas []string) (map[string]*sta
 		"LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.name::pg_catalog.name "+
 		"LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = '%s'", textArray(schemas), ownTable))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("pgdbm: looking for the schemas: %w", err)
 	}
 	found := make(map[string]*state, len(schemas))
 	for _, row := range results[0].Rows {
@@ -246,7 +246,7 @@ func ensureShared(ctx context.Context, s *session, schema string) error {
 				break
 			}
 			if tries == 1 || !hasCode(err, uniqueViolation, duplicateSchema, duplicateTable, duplicateObject) {
-				return err
+				return fmt.Errorf("pgdbm: the shared history in schema %q cannot be created: %w", schema, err)
 			}
 		}
 	}

@@ -120,13 +120,14 @@ func (f *fileRun) tidy(ctx context.Context, i int, err error) {
 // stopped is the error for statement i.
 func (f *fileRun) stopped(i, offset int, err error) error {
 	failed := f.failed(f.job, err)
-	failed.locate(f.job.script(), i, f.target.name, offset)
-	failed.Note = fmt.Sprintf("its first %d statements are done and stay; the next run goes on with this one, number %d", i, i+1)
+	failed.locate(f.job.script(), i, f.target, offset)
 	switch i {
 	case 0:
-		failed.Note = "none of its statements is done; the next run begins with this one"
+		failed.note("none of its statements is done; the next run begins with this one")
 	case 1:
-		failed.Note = "its first statement is done and stays; the next run goes on with this one, number 2"
+		failed.note("its first statement is done and stays; the next run goes on with this one, number 2")
+	default:
+		failed.note(fmt.Sprintf("its first %d statements are done and stay; the next run goes on with this one, number %d", i, i+1))
 	}
 	return failed
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pgdbm/pgdbm/migrations"
+	"github.com/pgdbm/pgdbm/schemadb"
 )
 
 // everyKind is a set of migrations of each kind, and kinds what they leave in the marks.
@@ -87,6 +88,44 @@ func TestRunsOnOneSmallPool(t *testing.T) {
 				l.checkMarks(schemas, kinds)
 			})
 		}
+	}
+}
+
+// TestFunctionWithoutConnection lets the application take the connection that a Go function was to have.
+func TestFunctionWithoutConnection(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	pool := l.pool("pgdbm", 2)
+	var other task
+	taken := newGate(t)
+	takeNext := func() {
+		waiting := pool.Stats().WaitCount
+		other = start(func() error {
+			conn, err := pool.Conn(t.Context())
+			if err != nil {
+				return err
+			}
+			return errors.Join(taken.pass(t.Context()), conn.Close())
+		})
+		l.await("the application in the pool's queue", func() bool { return pool.Stats().WaitCount > waiting })
+	}
+	function := func(context.Context, *schemadb.Tx) error { return errors.New("not to be called") }
+	m := l.migrator(pool, "s", sqlFiles("001_a.sql", "SELECT 1"), migrations.Go(2, "go", function, nil),
+		migrations.Before(func(_ context.Context, s migrations.Step) error {
+			if s.Migration.Version == 2 {
+				takeNext()
+			}
+			return nil
+		}), migrations.WaitLimit(50*time.Millisecond))
+	_, err := m.Apply(t.Context())
+	taken.open()
+	l.succeeds("the application", other)
+	var few *migrations.PoolError
+	if !errors.As(err, &few) || few.Need != 2 || few.Max != 2 || few.Waited < 50*time.Millisecond {
+		t.Errorf("got %v, want a PoolError after the limit", err)
+	}
+	if n := l.count("s.schema_migrations"); n != 1 {
+		t.Errorf("the history has %d rows", n)
 	}
 }
 

@@ -96,7 +96,12 @@ func (r *run) again(ctx context.Context, st *state, err error) error {
 			progress = len(st.applied)
 		}
 		r.waited.last = busy.err
-		return r.waited.wait(ctx, r.options, r.session, r.target, progress)
+		if err := r.waited.wait(ctx, r.options, r.session, r.target, progress); err != nil || r.hold == nil {
+			return err
+		}
+		r.hold.pause()
+		defer r.hold.watch(ctx)
+		return r.hold.renew(ctx)
 	case errors.As(err, &timeout):
 		if r.retried == r.lockRetries {
 			return timeout.err

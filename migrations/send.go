@@ -106,10 +106,10 @@ func (r *run) sendError(m *message, results int, jobs []job, err error) error {
 func (r *run) jobFailed(j job, statement, offset int, err error) error {
 	failed := r.failed(j, err)
 	if statement >= 0 {
-		failed.locate(j.script(), statement, r.target.name, offset)
+		failed.locate(j.script(), statement, r.target, offset)
 	}
 	if hasCode(err, activeTransaction) {
-		failed.Note = "put the line -- pgdbm:no-transaction into the file, so that each of its statements runs on its own"
+		failed.note("put the line -- pgdbm:no-transaction into the file, so that each of its statements runs on its own")
 	}
 	if r.lockTimeout > 0 && hasCode(err, lockNotAvailable, deadlockDetected) {
 		return &lockTimeoutError{file: j.m.File, err: failed}

@@ -3,13 +3,12 @@ package migrations_test
 import (
 	"database/sql"
 	"fmt"
-	osexec "os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pgdbm/pgdbm/driver"
+	"github.com/pgdbm/pgdbm/internal/pgclient"
 	"github.com/pgdbm/pgdbm/migrations"
 	"github.com/pgdbm/pgdbm/schemadb"
 )
@@ -146,19 +145,6 @@ func TestSettingsWithoutTransaction(t *testing.T) {
 	})
 }
 
-// program returns the path of one of PostgreSQL's client programs: of the newest version, where Debian keeps several.
-func program(t *testing.T, name string) string {
-	t.Helper()
-	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name); len(found) > 0 {
-		return found[len(found)-1]
-	}
-	path, err := osexec.LookPath(name)
-	if err != nil {
-		t.Fatalf("this test needs %s: %v", name, err)
-	}
-	return path
-}
-
 // legacy is what the database has that is dumped.
 const legacy = `CREATE SCHEMA legacy;
 CREATE TABLE legacy.matrix (id serial PRIMARY KEY, cells int[], note text);
@@ -168,25 +154,13 @@ CREATE TRIGGER t BEFORE INSERT ON legacy.matrix FOR EACH ROW EXECUTE FUNCTION le
 CREATE VIEW legacy.v AS SELECT * FROM legacy.matrix;
 COMMENT ON TABLE legacy.matrix IS 'a; {{x}}';`
 
-func dump(t *testing.T, dsn string, options ...string) string {
-	t.Helper()
-	cmd := osexec.CommandContext(t.Context(), program(t, "pg_dump"), append(options, "-d", dsn)...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("pg_dump: %v: %s", err, stderr.String())
-	}
-	return string(out)
-}
-
 func TestDumpIsAMigration(t *testing.T) {
 	t.Parallel()
 	from := server.Database(t)
 	execOn(t, openAs(t, "pgx", from), legacy)
-	original := unrestricted(dump(t, from, "--schema=legacy"))
+	original := pgclient.Unrestricted(pgclient.Dump(t, from, "--schema=legacy"))
 	for _, options := range [][]string{nil, {"--inserts"}, {"--quote-all-identifiers", "--disable-dollar-quoting"}} {
-		text := dump(t, from, append(options, "--schema=legacy")...)
+		text := pgclient.Dump(t, from, append(options, "--schema=legacy")...)
 		if options == nil && (!strings.Contains(text, "COPY legacy.matrix") || !strings.Contains(text, "{{1,2},{3,4}}\t{{tables.users}}")) {
 			t.Errorf("the dump has no rows: %s", text)
 		}
@@ -205,22 +179,11 @@ func TestDumpIsAMigration(t *testing.T) {
 				if slices.Contains(options, "--inserts") { // literals are the file's, and no rows
 					expected = strings.NewReplacer("{{tables.users}}", `"app".users`, "{{schema}}", "app").Replace(expected)
 				}
-				wantSameText(t, unrestricted(dump(t, dsn, "--schema=legacy")), expected)
+				wantSameText(t, pgclient.Unrestricted(pgclient.Dump(t, dsn, "--schema=legacy")), expected)
 				want(t, "duration", query(t, pool, "SELECT count(execution_time_ms) FROM app.schema_migrations"), "3")
 			}
 		})
 	}
-}
-
-// unrestricted removes the lines whose key is another one in each dump.
-func unrestricted(text string) string {
-	var kept []string
-	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(line, `\restrict`) && !strings.HasPrefix(line, `\unrestrict`) {
-			kept = append(kept, line)
-		}
-	}
-	return strings.Join(kept, "")
 }
 
 // TestOtherCommandsOfPsql are refused before anything runs.

@@ -2,10 +2,12 @@ package named_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
 	"github.com/pgdbm/pgdbm/internal/named"
 )
 
@@ -68,17 +70,21 @@ func TestNamedOnServer(t *testing.T) {
 	}
 }
 
-// TestJSONObjectOnServer needs PostgreSQL 16, for the constructor JSON_OBJECT.
-func TestJSONObjectOnServer(t *testing.T) {
+// TestJSONObject has the constructor JSON_OBJECT, which only PostgreSQL 16 and later can run.
+func TestJSONObject(t *testing.T) {
 	t.Parallel()
-	conn := connect(t)
-	if column(t, conn, "SELECT current_setting('server_version_num')::int >= 160000") != "true" {
-		t.Skip("the server has no JSON_OBJECT")
-	}
 	sql, args, err := parse(t, "SELECT JSON_OBJECT('k':v, :l::text: :w::int, 'm' : :x::text RETURNING text) FROM (VALUES (1)) v (v)").
 		Bind(newMapper(), values{"l": "l", "w": 2, "x": "3"})
 	if err != nil {
 		t.Fatal(err)
+	}
+	const want = "SELECT JSON_OBJECT('k':v, $1::text: $2::int, 'm' : $3::text RETURNING text) FROM (VALUES (1)) v (v)"
+	if sql != want || !slices.Equal(args, []any{"l", 2, "3"}) {
+		t.Errorf("got %s with %v, want %s", sql, args, want)
+	}
+	conn := connect(t)
+	if column(t, conn, "SELECT current_setting('server_version_num')::int >= 160000") != "true" {
+		return
 	}
 	if got, want := column(t, conn, sql, args...), `{"k" : 1, "l" : 2, "m" : "3"}`; got != want {
 		t.Errorf("%s: got %s, want %s", sql, got, want)

@@ -13,13 +13,12 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pgdbm/pgdbm/internal/needs"
 )
 
 // startLimit bounds a start, which takes some ten milliseconds.
 const startLimit = 30 * time.Second
-
-// requireAll is the environment variable with which CI says that everything that tests need has to be there.
-const requireAll = "PGDBM_TEST_ALL"
 
 // port is a part of the socket's name; nothing listens on TCP.
 const port = "5432"
@@ -41,11 +40,8 @@ func Start(t testing.TB, dsn string, settings ...string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
 	program, err := findProgram(append(filepath.SplitList(os.Getenv("PATH")), debianDir))
-	switch {
-	case err != nil && os.Getenv(requireAll) == "":
-		t.Skipf("%v", err)
-	case err != nil:
-		t.Fatalf("%v", err)
+	if err != nil {
+		needs.Missing(t, err)
 	}
 	through, bouncer, err := start(ctx, program, dsn, settings)
 	if err != nil {

@@ -8,45 +8,10 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgdbm/pgdbm/internal/pgclient"
 	"github.com/pgdbm/pgdbm/internal/sqlsplit"
 )
-
-// program returns the path of one of PostgreSQL's client programs: of the newest version, where Debian keeps several.
-func program(t *testing.T, name string) string {
-	t.Helper()
-	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name); len(found) > 0 {
-		return found[len(found)-1]
-	}
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Skipf("%s is not installed", name)
-	}
-	return path
-}
-
-// dump returns what pg_dump writes about the database.
-func dump(t *testing.T, dsn string, options ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program(t, "pg_dump"), append(options, "-d", dsn)...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("pg_dump: %v: %s", err, stderr.String())
-	}
-	return string(out)
-}
-
-// withoutKey removes the lines whose key is another one in each dump.
-func withoutKey(dump string) string {
-	var kept []string
-	for line := range strings.Lines(dump) {
-		if !strings.HasPrefix(line, `\restrict`) && !strings.HasPrefix(line, `\unrestrict`) {
-			kept = append(kept, line)
-		}
-	}
-	return strings.Join(kept, "")
-}
 
 // run runs a file piece by piece.
 func run(t *testing.T, conn *pgconn.PgConn, text string) {
@@ -76,11 +41,11 @@ func TestDump(t *testing.T) {
 	t.Parallel()
 	objects := filepath.Join("testdata", "objects.sql")
 	first := server.Database(t)
-	cmd := exec.CommandContext(t.Context(), program(t, "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", os.DevNull, "-f", objects, "-d", first)
+	cmd := exec.CommandContext(t.Context(), pgclient.Program(t, "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", os.DevNull, "-f", objects, "-d", first)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("psql: %v: %s", err, out)
 	}
-	want := dump(t, first)
+	want := pgclient.Dump(t, first)
 	for _, part := range []string{"CREATE RULE", "BEGIN ATOMIC", "FUNCTION app.begin(", "CREATE TRIGGER", "COPY app.bytes", "ATTACH PARTITION",
 		"CREATE MATERIALIZED VIEW", "setval", "COMMENT ON", "CREATE POLICY", "CREATE PUBLICATION", "lowrite", "\\n\\\\."} {
 		if !strings.Contains(want, part) {
@@ -94,15 +59,15 @@ func TestDump(t *testing.T) {
 	for name, text := range map[string]string{
 		"the file itself":     string(file),
 		"dump":                want,
-		"inserts":             dump(t, first, "--inserts", "--quote-all-identifiers"),
-		"several row inserts": dump(t, first, "--rows-per-insert=10", "--column-inserts"),
-		"no dollars":          dump(t, first, "--disable-dollar-quoting", "--clean", "--if-exists"),
+		"inserts":             pgclient.Dump(t, first, "--inserts", "--quote-all-identifiers"),
+		"several row inserts": pgclient.Dump(t, first, "--rows-per-insert=10", "--column-inserts"),
+		"no dollars":          pgclient.Dump(t, first, "--disable-dollar-quoting", "--clean", "--if-exists"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dsn := server.Database(t)
 			run(t, connect(t, dsn), text)
-			if got := dump(t, dsn); withoutKey(got) != withoutKey(want) {
+			if got := pgclient.Dump(t, dsn); pgclient.Unrestricted(got) != pgclient.Unrestricted(want) {
 				t.Errorf("the dump of what was loaded is another one: %s", firstDifference(got, want))
 			}
 		})
@@ -111,7 +76,7 @@ func TestDump(t *testing.T) {
 
 // firstDifference shows the first lines that differ.
 func firstDifference(got, want string) string {
-	a, b := strings.Split(withoutKey(got), "\n"), strings.Split(withoutKey(want), "\n")
+	a, b := strings.Split(pgclient.Unrestricted(got), "\n"), strings.Split(pgclient.Unrestricted(want), "\n")
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {
 			return "got " + a[i] + "\nwant " + b[i]

@@ -13,6 +13,7 @@ import (
 	"testing/fstest"
 
 	"github.com/pgdbm/pgdbm/examples/migrate/recipes"
+	"github.com/pgdbm/pgdbm/internal/pgclient"
 	"github.com/pgdbm/pgdbm/internal/pgserver"
 	"github.com/pgdbm/pgdbm/migrations"
 	"github.com/pgdbm/pgdbm/schemadb"
@@ -269,10 +270,8 @@ func TestOpenPool(t *testing.T) {
 func shell(t *testing.T, folder, script, dsn string) {
 	t.Helper()
 	path := os.Getenv("PATH")
-	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pg_dump"); len(found) > 0 { // Debian's wrapper may take an older one
-		path = filepath.Dir(found[len(found)-1]) + string(filepath.ListSeparator) + path
-	} else if _, err := exec.LookPath("pg_dump"); err != nil && dsn != "" {
-		t.Skip("pg_dump is not installed: the server is another machine's")
+	if dsn != "" {
+		path = filepath.Dir(pgclient.Program(t, "pg_dump")) + string(filepath.ListSeparator) + path
 	}
 	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-u", "-c", read(t, script))
 	cmd.Dir = folder
