@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,22 @@ func TestConnectionCutInTheMiddle(t *testing.T) {
 		}
 		r.again(kind)
 	})
+}
+
+// TestHoldOfADeadMachine looks at what a hold has told the server: to ask the client's machine every now and then whether it
+// is still there. (With the network cut, the lock was gone after 59 seconds; a test would need two machines.)
+func TestHoldOfADeadMachine(t *testing.T) {
+	t.Parallel()
+	const kind = "transaction"
+	r := newSlowRun(t.Context(), t, "pgdbm", kind)
+	condition := "application_name = 'runs' AND state = 'idle in transaction'"
+	for _, setting := range []string{"tcp_keepalives_idle', '30'", "tcp_keepalives_interval', '10'", "tcp_keepalives_count', '3'"} {
+		condition += fmt.Sprintf(" AND position(%s in query) > 0", "'"+strings.ReplaceAll(setting, "'", "''")+"'")
+	}
+	r.activity(condition)
+	r.terminate(sleeping)
+	_ = r.wait("the run", r.run) // it has failed
+	r.again(kind)
 }
 
 func TestHoldLost(t *testing.T) {

@@ -8,6 +8,6 @@ import (
 )
 
 // server is the PostgreSQL of this package's tests. It starts when the first test asks for a database.
-var server pgserver.Server
+var server = pgserver.Server{Shared: true}
 
 func TestMain(m *testing.M) { os.Exit(server.Run(m)) }

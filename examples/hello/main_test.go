@@ -31,7 +31,7 @@ func TestReadme(t *testing.T) {
 }
 
 func Example() {
-	var server pgserver.Server
+	server := pgserver.Server{Shared: true}
 	defer server.Stop()
 	ctx := context.Background()
 	dsn, drop, err := server.CreateDatabase(ctx)

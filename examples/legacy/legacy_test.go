@@ -14,7 +14,7 @@ import (
 	"github.com/pgdbm/pgdbm/internal/pgserver"
 )
 
-var server pgserver.Server
+var server = pgserver.Server{Shared: true}
 
 func TestMain(m *testing.M) { os.Exit(server.Run(m)) }
 

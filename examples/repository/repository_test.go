@@ -18,7 +18,7 @@ import (
 	"github.com/pgdbm/pgdbm/schemadb"
 )
 
-var server pgserver.Server
+var server = pgserver.Server{Shared: true}
 
 func TestMain(m *testing.M) { os.Exit(server.Run(m)) }
 

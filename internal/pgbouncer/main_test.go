@@ -12,7 +12,7 @@ import (
 	"github.com/pgdbm/pgdbm/internal/pgserver"
 )
 
-var server pgserver.Server
+var server = pgserver.Server{Shared: true}
 
 // helperVariable makes the test binary a program that starts a PgBouncer and waits to be killed. Its value is the DSN.
 const helperVariable = "PGBOUNCER_TEST_HELPER"

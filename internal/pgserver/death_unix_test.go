@@ -15,10 +15,10 @@ import (
 )
 
 // helper starts a program that uses a server in tempDir.
-func helper(t *testing.T, way, tempDir string) (program *exec.Cmd, lines *bufio.Reader) {
+func helper(t *testing.T, way, tempDir string, env ...string) (program *exec.Cmd, lines *bufio.Reader) {
 	t.Helper()
 	program = exec.Command(os.Args[0])
-	program.Env = append(os.Environ(), helperVariable+"="+way, "TMPDIR="+tempDir)
+	program.Env = append(append(os.Environ(), helperVariable+"="+way, "TMPDIR="+tempDir), env...)
 	if _, err := program.StdinPipe(); err != nil { // holds it until its end
 		t.Fatal(err)
 	}
@@ -95,4 +95,40 @@ func TestServerInStrangeDirectory(t *testing.T) {
 	if got := queryRow[int](t, dsn, "SELECT 1"); got != 1 {
 		t.Errorf("got %d", got)
 	}
+}
+
+// TestRacingProcesses starts ten programs at once, which share a server, and kills them.
+func TestRacingProcesses(t *testing.T) {
+	t.Parallel()
+	needOwnServer(t)
+	tempDir := supervisetest.PublicDir(t, "pgserver-test-")
+	const n = 10
+	programs, lines := make([]*exec.Cmd, n), make([]*bufio.Reader, n)
+	for i := range n {
+		programs[i], lines[i] = helper(t, "kill", tempDir, sharedVariable+"=1")
+	}
+	var first string
+	for i := range n {
+		dsn, err := lines[i].ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == "" {
+			first = dsn
+		}
+		if dsn != first {
+			t.Errorf("two servers: %s and %s", first, dsn)
+		}
+	}
+	for i, program := range programs {
+		if i == n-1 {
+			queryRow[int](t, strings.TrimSpace(first), "SELECT 1") // one user is enough
+		}
+		program.Process.Kill()
+		program.Wait()
+	}
+	supervisetest.Eventually(t, "nothing is left", func() bool {
+		entries, err := os.ReadDir(tempDir)
+		return err == nil && len(entries) == 0
+	})
 }

@@ -24,8 +24,11 @@ func TestMain(m *testing.M) {
 	os.Exit(server.Run(m))
 }
 
+// sharedVariable makes that program use the shared server.
+const sharedVariable = "PGSERVER_TEST_SHARED"
+
 func help(way string) {
-	var s pgserver.Server
+	s := pgserver.Server{Shared: os.Getenv(sharedVariable) != ""}
 	dsn, err := s.DSN(context.Background())
 	if err != nil {
 		fmt.Println(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -25,6 +26,10 @@ var errStopped = errors.New("pgserver: the server was stopped; use a new Server"
 // that fails, every caller gets the same error. It is safe for concurrent use
 // and must not be copied after first use.
 type Server struct {
+	// Shared says to use the server that all processes of this user share, and to start it if there is none. It ends some
+	// seconds after the last of them.
+	Shared bool
+
 	mu      sync.Mutex
 	first   *launch // nil until first use
 	stopped bool
@@ -33,21 +38,57 @@ type Server struct {
 	settings *settings
 }
 
+// running is a server that was started here.
+type running struct {
+	dsn  string
+	stop func() error
+	gone <-chan struct{} // closed when it has ended, by itself too
+}
+
 // settings is what a start depends on outside of this package.
 type settings struct {
 	dsn     string   // of a server that is there already; "" to start one
 	path    string   // list of directories to look for programs in, like PATH
 	globs   []string // patterns of more such directories
 	tempDir string   // where to make the server's directory
+	cache   string   // where to keep a pristine data directory for the next server; "" for nowhere
+
+	linger  time.Duration          // how long a shared server waits for the next one who needs it
+	started func(dir string) error // called with the server's directory before it is made, or nil
 }
+
+// defaultLinger is longer than go test takes from one package's tests to the next one's.
+const defaultLinger = 3 * time.Second
 
 func environment() settings {
 	return settings{
 		dsn:     os.Getenv(dsnVariable),
 		path:    os.Getenv("PATH"),
 		globs:   usualPlaces,
-		tempDir: os.TempDir(),
+		tempDir: tempDir(),
+		cache:   cacheDir(),
+		linger:  defaultLinger,
 	}
+}
+
+// tempDir returns where servers are made: in memory where there is much, unless TMPDIR says something else.
+func tempDir() string {
+	if free := freeTempDir(); free != "" && os.Getenv("TMPDIR") == "" {
+		return free
+	}
+	return os.TempDir()
+}
+
+// cacheDir returns a directory that stays, or "".
+func cacheDir() string {
+	if os.Getuid() == 0 { // the server's account cannot enter root's
+		return "/var/cache/pgdbm"
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "pgdbm")
 }
 
 // launch is one start of a server. The fields below done are set before done is
@@ -107,12 +148,12 @@ func (s *Server) launch() (*launch, error) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 		s.first = &launch{cancel: cancel, done: make(chan struct{})}
-		go s.first.run(ctx, with)
+		go s.first.run(ctx, with, s.Shared)
 	}
 	return s.first, nil
 }
 
-func (l *launch) run(ctx context.Context, with settings) {
+func (l *launch) run(ctx context.Context, with settings, shared bool) {
 	defer close(l.done)
 	defer l.cancel()
 	if with.dsn != "" {
@@ -120,11 +161,16 @@ func (l *launch) run(ctx context.Context, with settings) {
 		return
 	}
 	l.own = true
-	l.dsn, l.stop, l.err = start(ctx, with)
+	if shared {
+		l.dsn, l.stop, l.err = join(ctx, with)
+		return
+	}
+	server, err := start(ctx, with)
+	l.dsn, l.stop, l.err = server.dsn, server.stop, err
 }
 
 // Stop stops the server, if one was started, and removes its directory. Open
-// connections are cut. Stop may be called more than once. It does nothing to
+// connections are cut. A shared server is only given back. Stop may be called more than once. It does nothing to
 // the server of PGDBM_TEST_DSN, and nothing if s was never used.
 func (s *Server) Stop() error {
 	s.mu.Lock()

@@ -81,7 +81,7 @@ func TestServerSettings(t *testing.T) {
 	for name, want := range map[string]string{
 		"listen_addresses":           "",
 		"fsync":                      "off",
-		"max_connections":            "200",
+		"max_connections":            "1000",
 		"dynamic_shared_memory_type": "mmap",
 		"server_encoding":            "UTF8",
 	} {

@@ -9,7 +9,13 @@ import (
 )
 
 // start cannot start a server here: it needs a POSIX shell and Unix sockets.
-func start(context.Context, settings) (dsn string, stop func() error, err error) {
-	return "", nil, fmt.Errorf("pgserver: cannot start a PostgreSQL server on %s: "+
+func start(context.Context, settings) (running, error) {
+	return running{}, fmt.Errorf("pgserver: cannot start a PostgreSQL server on %s: "+
 		"set %s to the connection string of a running one", runtime.GOOS, dsnVariable)
+}
+
+// join can do no more than start.
+func join(ctx context.Context, with settings) (dsn string, release func() error, err error) {
+	_, err = start(ctx, with)
+	return "", nil, err
 }

@@ -38,3 +38,15 @@ func credential(account *user.User) (*syscall.Credential, error) {
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
+
+// MakeShared makes a directory for the servers' account that stays.
+func MakeShared(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	account, err := serverAccount()
+	if err != nil || account == nil {
+		return err
+	}
+	return os.Chown(dir, int(account.Uid), int(account.Gid))
+}

@@ -125,6 +125,9 @@ func (p *Process) Output() string {
 	return p.output.String()
 }
 
+// Gone returns a channel that is closed when the server has ended.
+func (p *Process) Gone() <-chan struct{} { return p.exited }
+
 // Stop ends the supervisor, which stops the server without waiting for its clients and removes its directory. It may be
 // called more than once.
 func (p *Process) Stop() error {

@@ -19,7 +19,7 @@ import (
 	"github.com/pgdbm/pgdbm/schemadb"
 )
 
-var server pgserver.Server
+var server = pgserver.Server{Shared: true}
 
 func TestMain(m *testing.M) {
 	slog.SetDefault(slog.New(slog.DiscardHandler))

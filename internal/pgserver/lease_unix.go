@@ -1,0 +1,88 @@
+//go:build unix
+
+package pgserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// answer is what the keeper tells those who connect, as soon as it knows.
+type answer struct {
+	DSN   string
+	Error string
+}
+
+// join returns the connection string of the server that this user's processes share, and a function that gives the lease
+// back. The lease is a connection to the keeper, which the kernel closes when the process ends in whatever way.
+func join(ctx context.Context, with settings) (dsn string, release func() error, err error) {
+	programs, err := findBinaries(with.path, with.globs)
+	if err != nil {
+		return "", nil, err
+	}
+	h := homeOf(with, programs)
+	start := func(listener *os.File) error { return startKeeper(h, with, listener) }
+	for range joinAttempts {
+		conn, err := h.dial(start)
+		if err != nil {
+			return "", nil, fmt.Errorf("pgserver: join the shared server: %w", err)
+		}
+		reply, err := ask(ctx, conn)
+		switch {
+		case err == nil && reply.Error == "":
+			return reply.DSN, conn.Close, nil
+		case err == nil:
+			return "", nil, errors.Join(errors.New(reply.Error), conn.Close())
+		case ctx.Err() != nil:
+			_ = conn.Close()
+			return "", nil, fmt.Errorf("pgserver: the shared server is not ready: %w; its log is %s", ctx.Err(), h.log())
+		}
+		_ = conn.Close() // the keeper has just ended
+	}
+	log, _ := os.ReadFile(h.log()) // if there is none, there is nothing to show
+	return "", nil, fmt.Errorf("pgserver: the process that is to keep the shared server ends at once; its log: %s", log)
+}
+
+// joinAttempts is how often join tries. A second time is rare: the last keeper was about to go.
+const joinAttempts = 5
+
+// ask waits for the keeper's answer.
+func ask(ctx context.Context, conn net.Conn) (reply answer, err error) {
+	unhook := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer unhook()
+	err = json.NewDecoder(conn).Decode(&reply)
+	return reply, err
+}
+
+// startKeeper starts this program once more, as a keeper.
+func startKeeper(h home, with settings, listener *os.File) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	order, err := json.Marshal(keeper{Home: h, Path: with.path, Globs: with.globs, TempDir: with.tempDir, Cache: with.cache, Linger: with.linger})
+	if err != nil {
+		return err
+	}
+	log, err := os.OpenFile(h.log(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(program)
+	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), keeperVariable+"="+string(order))
+	cmd.Stdout, cmd.Stderr = log, log // not ours: go test waits until nobody has them
+	cmd.ExtraFiles = []*os.File{listener}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C in a terminal is for us
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	return cmd.Process.Release()
+}
