@@ -127,7 +127,8 @@ func (k *keeper) sweep() {
 func (k *keeper) serve() {
 	leases := 0
 	started, gone := k.started, (<-chan struct{})(nil)
-	idle := time.NewTimer(k.Linger)
+	const firstLease = 5 * time.Second // whoever has started us connects at once, unless he has been killed
+	idle := time.NewTimer(max(k.Linger, firstLease))
 	defer idle.Stop()
 	for {
 		select {

@@ -34,7 +34,7 @@ func meeting(t *testing.T) *settings {
 }
 
 // awaitEmpty waits until the keeper and the server are gone.
-func awaitEmpty(t *testing.T, dir string) {
+func awaitEmpty(t testing.TB, dir string) {
 	t.Helper()
 	supervisetest.Eventually(t, "nothing is left in "+dir, func() bool {
 		entries, err := os.ReadDir(dir)

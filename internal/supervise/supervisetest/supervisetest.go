@@ -30,7 +30,13 @@ func Eventually(t testing.TB, what string, condition func() bool) {
 // one. It is removed when the test ends. The pattern is that of os.MkdirTemp.
 func PublicDir(t testing.TB, pattern string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", pattern)
+	return DirIn(t, "/tmp", pattern)
+}
+
+// DirIn is PublicDir in another directory.
+func DirIn(t testing.TB, parent, pattern string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(parent, pattern)
 	if err != nil {
 		t.Fatal(err)
 	}
