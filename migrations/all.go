@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -76,6 +77,7 @@ type all struct {
 	cause   error // why the run has ended early, or nil
 
 	panicked atomic.Pointer[any] // what a function or a hook has panicked with, or nil
+	exited   atomic.Bool         // a function or a hook has called runtime.Goexit
 
 	mu     sync.Mutex // guards result, and the calls of progress
 	result *AllResult
@@ -186,17 +188,24 @@ func (a *all) each(n int, fn func(w *worker, i int)) {
 	for _, w := range a.workers[:min(n, len(a.workers))] {
 		wg.Go(func() {
 			defer w.close() // the others may need its connections
+			ended := false
 			defer func() {
 				if p := recover(); p != nil {
 					a.panicked.CompareAndSwap(nil, &p)
+				} else if !ended {
+					a.exited.Store(true)
 				}
 			}()
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				fn(w, i)
 			}
+			ended = true
 		})
 	}
 	wg.Wait()
+	if a.exited.Load() {
+		runtime.Goexit() // as testing.T.FailNow in a function does, which ends its test only in the test's goroutine
+	}
 	if p := a.panicked.Load(); p != nil {
 		panic(*p) // a function or hook of the caller's has, and he can recover it only in his own goroutine
 	}
@@ -247,7 +256,7 @@ func (a *all) migrate(ctx context.Context, targets []target, found []glance) {
 
 // stopped reports whether no other schema may begin.
 func (a *all) stopped(ctx context.Context) bool {
-	if ctx.Err() != nil || a.panicked.Load() != nil {
+	if ctx.Err() != nil || a.panicked.Load() != nil || a.exited.Load() {
 		return true
 	}
 	a.mu.Lock()

@@ -68,7 +68,7 @@ func (r *run) functionGuard(st *state) []string {
 	m := r.newMessage()
 	m.session = &session{} // of which nothing is known
 	g := newGuard(r.target, st)
-	m.open(g, true)
+	m.open(g, saving(nil))
 	if !g.move {
 		m.check(g)
 	}
@@ -88,7 +88,11 @@ var errEnded = errors.New("the function has ended the transaction, so the migrat
 
 // endFunction writes the history and commits.
 func (r *run) endFunction(ctx context.Context, tx *schemadb.Tx, j job, took time.Duration) error {
-	err := execAll(ctx, tx, []string{r.stillHeld(), restoreRole, restoreSettings, r.target.finished(j, took)})
+	statements := []string{r.stillHeld(), restoreRole, restoreSettings, r.target.finished(j, took)}
+	if r.progress && j.endsProgress() {
+		statements = append(statements, r.target.forgetProgress(j.m.File))
+	}
+	err := execAll(ctx, tx, statements)
 	if err == nil {
 		err = tx.Commit()
 	}

@@ -16,6 +16,8 @@ type guard struct {
 	forgetOld    bool // the shared history has rows of a schema that was dropped
 	move         bool // rows of the schema's own table to the shared one
 	dropOwn      bool // that table is empty then
+	moveProgress bool // and rows of the progress table beside it
+	dropProgress bool // that table is empty then
 }
 
 // newGuard returns the guard of the first transaction after a look at the state.
@@ -28,6 +30,8 @@ func newGuard(t target, st *state) guard {
 		forgetOld:    st.stale,
 		move:         st.own,
 		dropOwn:      st.own && st.ownOnly,
+		moveProgress: st.ownProgress,
+		dropProgress: st.own && st.ownProgressOnly,
 	}
 }
 

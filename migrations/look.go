@@ -18,9 +18,12 @@ type state struct {
 	own     bool // the history is shared, and the schema has one of its own, whose rows have to move
 	ownRows int  // how many rows of the target that one has
 	ownOnly bool // and none of other modules, so it can go
-	rows    int  // how many rows of the target the history has
-	stale   bool // the schema does not exist, but a shared history has rows of one that did
-	applied []applied
+
+	ownProgress     bool // there is a progress table beside it, with rows of the target
+	ownProgressOnly bool // that table can go
+	rows            int  // how many rows of the target the history has
+	stale           bool // the schema does not exist, but a shared history has rows of one that did
+	applied         []applied
 }
 
 // applied is a row of the history, in the order in which they were written.
@@ -54,7 +57,8 @@ func (s *state) after(j job) {
 		s.find(j.m.File).checksum = j.m.Checksum
 	case undoJob, forgetJob:
 		before := len(s.applied)
-		s.applied = slices.DeleteFunc(s.applied, func(a applied) bool { return a.file == j.m.File })
+		gone := j.forgets()
+		s.applied = slices.DeleteFunc(s.applied, func(a applied) bool { return slices.Contains(gone, a.file) })
 		s.rows -= before - len(s.applied)
 	}
 }
@@ -103,10 +107,11 @@ func look(ctx context.Context, s *session, t target) (*state, error) {
 func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
 	message := fmt.Sprintf("SELECT filename, checksum, module_name IS NULL FROM %s WHERE %s ORDER BY id", t.history(), t.rows())
 	if t.shared != "" {
-		message += fmt.Sprintf(";\nSELECT n.nspname IS NOT NULL, c.oid IS NOT NULL "+
+		message += fmt.Sprintf(";\nSELECT n.nspname IS NOT NULL, c.oid IS NOT NULL, p.oid IS NOT NULL "+
 			"FROM (SELECT %s::pg_catalog.name AS name) s LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.name "+
-			"LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = '%s';\n%s",
-			literal(t.schema), ownTable, "SELECT EXISTS (SELECT FROM "+t.progress()+" WHERE "+t.rows()+")")
+			"LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = '%s' "+
+			"LEFT JOIN pg_catalog.pg_class p ON p.relnamespace = n.oid AND p.relname = '%s';\n%s",
+			literal(t.schema), ownTable, progressTable, "SELECT EXISTS (SELECT FROM "+t.progress()+" WHERE "+t.rows()+")")
 	}
 	results, err := s.read(ctx, message)
 	if hasCode(err, undefinedColumn) {
@@ -128,14 +133,19 @@ func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
 		st.rows, st.applied = 0, nil
 	}
 	if st.own {
-		err = lookOwn(ctx, s, t, st)
+		err = lookOwn(ctx, s, t, st, isTrue(results[1].Rows[0][2]))
 	}
 	return st, err
 }
 
-// lookOwn reads what a target with a shared history still has in a table of its own.
-func lookOwn(ctx context.Context, s *session, t target, st *state) error {
-	results, err := s.read(ctx, fmt.Sprintf("SELECT filename, checksum, %s FROM %s ORDER BY id", t.ownRows(), t.ownHistory()))
+// lookOwn reads what a target with a shared history still has in a table of its own, and in the progress table beside it.
+func lookOwn(ctx context.Context, s *session, t target, st *state, progress bool) error {
+	message := fmt.Sprintf("SELECT filename, checksum, %s FROM %s ORDER BY id", t.ownRows(), t.ownHistory())
+	if progress {
+		message += fmt.Sprintf(";\nSELECT pg_catalog.count(*) FILTER (WHERE %s) > 0, pg_catalog.count(*) FILTER (WHERE NOT (%[1]s)) = 0 FROM %s",
+			t.progressRows(), t.ownProgress())
+	}
+	results, err := s.read(ctx, message)
 	switch {
 	case hasCode(err, undefinedTable, undefinedColumn): // gone, or of another tool
 		st.own = false
@@ -143,18 +153,23 @@ func lookOwn(ctx context.Context, s *session, t target, st *state) error {
 	case err != nil:
 		return fmt.Errorf("pgdbm: the history %s cannot be read: %w", t.ownHistory(), err)
 	}
-	st.own, st.ownOnly = len(results[0].Rows) == 0, true // an empty one just goes
+	st.ownOnly = true
 	for _, row := range results[0].Rows {
 		if !isTrue(row[2]) {
 			st.ownOnly = false
 			continue
 		}
-		st.own = true
 		st.ownRows++
 		if file := string(row[0]); st.find(file) == nil {
 			st.applied = append(st.applied, applied{file: file, checksum: string(row[1])})
 		}
 	}
+	if progress {
+		row := results[1].Rows[0]
+		st.ownProgress, st.ownProgressOnly = isTrue(row[0]), isTrue(row[1])
+		st.ownOnly = st.ownOnly && st.ownProgressOnly // else the other module would not be seen any more
+	}
+	st.own = st.ownOnly || st.ownRows > 0 || st.ownProgress // an empty one just goes
 	return nil
 }
 
@@ -270,6 +285,7 @@ const (
 	duplicateTable    = "42P07"
 	duplicateObject   = "42710"
 	lockNotAvailable  = "55P03"
+	queryCanceled     = "57014"
 	internalError     = "XX000" // "tuple concurrently updated"
 )
 

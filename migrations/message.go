@@ -32,6 +32,8 @@ type message struct {
 	marks   []mark // one for each statement
 	jobs    int
 	timed   []string // files whose durations are still to be noted
+
+	progress bool // the progress table exists
 }
 
 // mark is a statement of a message.
@@ -73,7 +75,7 @@ func (m *message) job(j job, g guard, statements []string) {
 
 // begin adds the start of a job's transaction: what is missing, the guard, and what the history shall say.
 func (m *message) begin(j job, g guard) {
-	m.open(g, j.changesSession())
+	m.open(g, j.saving())
 	if g.move {
 		g = g.next() // move has checked all
 	}
@@ -87,7 +89,10 @@ func (m *message) begin(j job, g guard) {
 		m.add(guards, m.target.update(j.m, "NULL"))
 	case undoJob, forgetJob:
 		m.check(g)
-		m.add(guards, m.target.remove(j.m.File))
+		m.add(guards, m.target.remove(j.forgets()))
+	}
+	if m.progress && j.endsProgress() {
+		m.add(guards, m.target.forgetProgress(j.m.File))
 	}
 	if j.kind == applyJob || j.kind == reapplyJob {
 		m.timed = append(m.timed, j.m.File)
@@ -117,11 +122,12 @@ func (m *message) check(g guard) {
 }
 
 // open begins a transaction, and brings the schema and its history to where the guard can look.
-func (m *message) open(g guard, save bool) {
+// Saving is the statement that puts the settings aside, or "".
+func (m *message) open(g guard, saving string) {
 	t := m.target
 	m.add(guards, "BEGIN ISOLATION LEVEL READ COMMITTED")
-	if save {
-		m.add(guards, saveSettings)
+	if saving != "" {
+		m.add(guards, saving)
 	}
 	if g.createSchema {
 		m.add(guards, "CREATE SCHEMA "+template.QuoteIdent(t.schema))
@@ -158,6 +164,14 @@ func (m *message) move(g guard) {
 	}
 	if g.dropOwn {
 		m.add(guards, "DROP TABLE "+m.target.ownHistory())
+	}
+	if g.moveProgress {
+		for _, sql := range m.target.moveProgress() {
+			m.add(guards, sql)
+		}
+	}
+	if g.dropProgress {
+		m.add(guards, "DROP TABLE "+m.target.ownProgress())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -122,6 +123,26 @@ func TestPanicUnderApplyAll(t *testing.T) {
 		migrations.Module("m"), migrations.Go(2, "boom", calm, nil))
 	if err != nil || len(result.Applied) != 3 {
 		t.Errorf("%+v, %v", result, err)
+	}
+}
+
+// TestGoexitUnderApplyAll has a function that calls t.FailNow, or so: it ends its goroutine, which has to be the caller's.
+func TestGoexitUnderApplyAll(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
+	exit := func(context.Context, *schemadb.Tx) error { runtime.Goexit(); return nil }
+	returned := make(chan bool, 1)
+	go func() {
+		defer close(returned)
+		_, _ = migrations.ApplyAll(t.Context(), pool, files{"1_a.sql": "SELECT 1"}.fs(), slices.Values([]string{"one", "two", "three"}), quiet,
+			migrations.Module("m"), migrations.Go(2, "exit", exit, nil))
+		returned <- true
+	}()
+	if <-returned {
+		t.Error("ApplyAll has returned as if nothing had happened")
+	}
+	if n := pool.Stats().InUse; n != 0 {
+		t.Errorf("%d connections are in use", n)
 	}
 }
 

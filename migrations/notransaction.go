@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // withoutTransaction runs a migration whose statements each run on their own. Another connection holds the target's key
@@ -34,6 +37,7 @@ func (r *run) withoutTransaction(ctx context.Context, st *state, j job) error {
 	if now.rows != st.rows || now.table != st.table {
 		return &busyError{}
 	}
+	f.role = r.session.role
 	if f.texts, err = j.script().expand(r.target.name); err != nil {
 		return r.failed(j, err)
 	}
@@ -53,9 +57,10 @@ type fileRun struct {
 	texts  []string
 	begun  time.Time
 
-	limited bool // the session's timeouts are changed
-	resumed bool // an earlier run has begun the file
-	pending bool // and has ended while its last statement was running
+	role    string // of the session
+	limited bool   // the session's timeouts are changed
+	resumed bool   // an earlier run has begun the file
+	pending bool   // and has ended while the next statement was running, which is the same now
 }
 
 func (f *fileRun) do(ctx context.Context, st *state) error {
@@ -70,11 +75,11 @@ func (f *fileRun) do(ctx context.Context, st *state) error {
 		return err
 	}
 	for i := first; i < len(f.texts); i++ {
-		if err := f.note(ctx, i, true); err != nil {
-			return f.stopped(i, -1, err)
+		if err := f.begin(ctx, i); err != nil {
+			return err
 		}
 		err := f.statement(ctx, i, f.resumed && i == first)
-		if err != nil && f.pending && i == first && isDone(err) {
+		if err != nil && f.pending && i == first && isDone(f.texts[i], err) {
 			f.log.LogAttrs(ctx, slog.LevelWarn, "pgdbm: a statement was running when the last run ended, and it was done: going on",
 				append(f.attrs(), slog.String("file", f.job.m.File), slog.Int("statement", i+1), slog.Any("error", err))...)
 			err = nil
@@ -85,6 +90,25 @@ func (f *fileRun) do(ctx context.Context, st *state) error {
 		}
 	}
 	return f.finish(ctx)
+}
+
+// begin notes that statement i is running, and with it that those before it are done; that also when ctx has ended.
+func (f *fileRun) begin(ctx context.Context, i int) error {
+	err := context.Cause(ctx)
+	if err == nil {
+		err = f.session.checkEncoding(ctx)
+	}
+	if err == nil {
+		err = f.note(ctx, i, f.texts[i])
+	}
+	if err == nil {
+		return nil
+	}
+	failed := f.stopped(i, -1, err)
+	if err := f.noteNow(ctx, i); err != nil && i > 0 {
+		failed.Note = fmt.Sprintf("its first %d statements are done, but that cannot be noted (%v): the next run begins with number %d again", i, err, i)
+	}
+	return failed
 }
 
 // setLimits sets the timeouts of the session, because a pool's are for queries: an index takes longer to build, and waits for
@@ -105,20 +129,38 @@ func (f *fileRun) setLimits(ctx context.Context) error {
 	return err
 }
 
-// tidy notes that statement i has failed. If that fails too, the next run takes it as running, which is safe.
+// tidy notes that statement i has failed. If that fails too, or if the connection is gone, so that nobody knows, the next run
+// takes it as running, which is safe.
 func (f *fileRun) tidy(ctx context.Context, i int, err error) {
-	if f.session.spoiled {
+	var answer *pgconn.PgError
+	if !errors.As(err, &answer) || f.noteNow(ctx, i) != nil || f.session.spoiled || hasCode(err, duplicateTable) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelLimit)
+	ctx, cancel := settled(ctx)
 	defer cancel()
-	if f.note(ctx, i, false) == nil && !hasCode(err, duplicateTable) {
-		_ = f.dropInvalid(ctx, f.texts[i])
+	_ = f.dropInvalid(ctx, f.texts[i])
+}
+
+// noteNow notes that the first done statements are done and that none is running, also when ctx has ended. Then the request
+// to cancel the last statement may come so late that it hits this one.
+func (f *fileRun) noteNow(ctx context.Context, done int) error {
+	ctx, cancel := settled(ctx)
+	defer cancel()
+	for {
+		err := f.note(ctx, done, "")
+		if !hasCode(err, queryCanceled) || ctx.Err() != nil {
+			return err
+		}
 	}
 }
 
+// settled returns a context for what has to be written down although the run is to end.
+func settled(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), cancelLimit)
+}
+
 // stopped is the error for statement i.
-func (f *fileRun) stopped(i, offset int, err error) error {
+func (f *fileRun) stopped(i, offset int, err error) *MigrationError {
 	failed := f.failed(f.job, err)
 	failed.locate(f.job.script(), i, f.target, offset)
 	switch i {
@@ -137,7 +179,7 @@ func (f *fileRun) prepare(ctx context.Context, st *state) error {
 	m := f.newMessage()
 	g := newGuard(f.target, st)
 	g.held = true
-	m.open(g, false)
+	m.open(g, "")
 	if !g.move {
 		m.check(g)
 	}
@@ -160,13 +202,37 @@ func (f *fileRun) prepare(ctx context.Context, st *state) error {
 // row is the condition for the file's row in the progress table.
 func (f *fileRun) row() string { return f.target.progressRow(f.job.m.File) }
 
-// note writes that the first done statements are done, and whether the one after them is running, here.
-func (f *fileRun) note(ctx context.Context, done int, running bool) error {
-	_, err := f.session.send(ctx, fmt.Sprintf("INSERT INTO %s AS p (schema_name, module_name, filename, statements_done, checksum, "+
-		"running) VALUES (%s, %s, %s, %d, %s, %t) ON CONFLICT (schema_name, module_name, filename) DO UPDATE SET "+
+// note writes that the first done statements are done, and that the one with the text running is, unless that is "".
+func (f *fileRun) note(ctx context.Context, done int, running string) error {
+	now := "NULL"
+	if running != "" {
+		now = literal(checksum(running))
+	}
+	statements := []string{fmt.Sprintf("INSERT INTO %s AS p (schema_name, module_name, filename, statements_done, checksum, "+
+		"running) VALUES (%s, %s, %s, %d, %s, %s) ON CONFLICT (schema_name, module_name, filename) DO UPDATE SET "+
 		"statements_done = excluded.statements_done, checksum = excluded.checksum, running = excluded.running",
 		f.target.progress(), literal(f.target.schema), literal(f.target.module), literal(f.job.m.File), done,
-		literal(f.job.script().prefix(done)), running))
+		literal(f.job.script().prefix(done)), now)}
+	if f.job.kind == undoJob && done > 0 {
+		statements = append(statements, f.target.halfUndone(f.job.m.File))
+	}
+	return f.record(ctx, statements)
+}
+
+// record runs statements that write down what has happened, in a transaction and as the role that the session had before the
+// file: it may have set another one, or default_transaction_read_only.
+func (f *fileRun) record(ctx context.Context, statements []string) error {
+	begin := []string{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"}
+	if f.job.changesSession() {
+		if hasWord(f.job.script().text, "authorization") {
+			begin = append(begin, "SET LOCAL SESSION AUTHORIZATION DEFAULT")
+		}
+		begin = append(begin, "SELECT pg_catalog.set_config('role', "+literal(f.role)+", true)")
+	}
+	_, err := f.session.send(ctx, strings.Join(append(append(begin, statements...), "COMMIT"), ";\n"))
+	if err != nil {
+		f.session.rollback(ctx)
+	}
 	return err
 }
 
@@ -197,8 +263,8 @@ func (f *fileRun) resume(ctx context.Context) (first int, err error) {
 		return 0, f.failed(f.job, fmt.Errorf("%w: leave its first %d statements as they were, with the comments between them, and change "+
 			"what follows; or undo by hand what they have done, Forget the file, and run again", errPrefix, first))
 	}
-	f.resumed, f.pending = true, isTrue(row[2])
-	if f.pending && first < len(f.texts) {
+	f.resumed, f.pending = true, first < len(f.texts) && row[2] != nil && string(row[2]) == checksum(f.texts[first])
+	if f.pending {
 		if err := f.waitForOrphan(ctx, f.texts[first]); err != nil {
 			return 0, err
 		}
@@ -244,22 +310,29 @@ func (f *fileRun) waitForOrphan(ctx context.Context, text string) error {
 	}
 }
 
-// isDone reports whether a statement has failed because it has been run before.
-func isDone(err error) bool {
+// isDone reports whether a statement has failed because it has been run before. That can be said of statements only that make
+// or remove a thing and do nothing else.
+func isDone(text string, err error) bool {
 	const undefinedObject, undefinedFunction, duplicateColumn, duplicateFunction = "42704", "42883", "42701", "42723"
-	return hasCode(err, duplicateTable, duplicateObject, duplicateSchema, duplicateColumn, duplicateFunction,
-		undefinedTable, undefinedObject, undefinedColumn, undefinedFunction, invalidSchema)
+	isThere := hasCode(err, duplicateTable, duplicateObject, duplicateSchema, duplicateColumn, duplicateFunction)
+	isGone := hasCode(err, undefinedTable, undefinedObject, undefinedColumn, undefinedFunction, invalidSchema)
+	switch {
+	case begins(text, "create"): // a temporary thing ends with its session
+		return isThere && !hasWord(text, "temp", "temporary", "pg_temp")
+	case begins(text, "alter") && hasWord(text, "add"):
+		return isThere
+	case begins(text, "drop"), begins(text, "alter") && hasWord(text, "drop") && !hasCode(err, undefinedTable):
+		return isGone
+	}
+	return false
 }
 
-// finish writes the history.
+// finish writes the history, also when ctx has ended: all is done.
 func (f *fileRun) finish(ctx context.Context) error {
-	m := f.newMessage()
-	m.add(guards, "BEGIN ISOLATION LEVEL READ COMMITTED")
-	m.add(records, f.target.finished(f.job, time.Since(f.begun)))
-	m.add(records, fmt.Sprintf("DELETE FROM %s WHERE %s", f.target.progress(), f.row()))
-	m.commit(true)
-	if _, err := f.session.send(ctx, m.text.String()); err != nil {
-		f.session.rollback(ctx)
+	ctx, cancel := settled(ctx)
+	defer cancel()
+	err := f.record(ctx, []string{f.target.finished(f.job, time.Since(f.begun)), f.target.forgetProgress(f.job.m.File)})
+	if err != nil {
 		return f.failed(f.job, fmt.Errorf("all of its statements are done, but the history cannot be written: %w", err))
 	}
 	return nil

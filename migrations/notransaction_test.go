@@ -1,6 +1,7 @@
 package migrations_test
 
 import (
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -14,6 +15,11 @@ import (
 // alone makes a file whose statements run on their own.
 func alone(statements ...string) string {
 	return "-- pgdbm:no-transaction\n" + strings.Join(statements, ";\n") + ";\n"
+}
+
+// sum is the checksum of a statement as it is sent.
+func sum(statement string) string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(statement)))
 }
 
 func progress(t *testing.T, pool *sql.DB) string {
@@ -48,7 +54,7 @@ func TestWithoutTransaction(t *testing.T) {
 		f = f.with("R__alone.sql", alone("VACUUM {{tables.t}}", "ANALYZE {{tables.t}}"))
 		wantFiles(t, "changed", apply(t, db, f), "R__alone.sql")
 		wantFiles(t, "Rollback", ran(t)(m.Rollback(t.Context(), 1)), "2_normal.sql")
-		want(t, "history", recorded(t, pool, "app"), "1_alone.sql R__alone.sql")
+		want(t, "history", recorded(t, pool, "app"), "1_alone.sql")
 		if exists(t, pool, "app.t_id") {
 			t.Error("the undo has not run")
 		}
@@ -69,7 +75,7 @@ func TestResume(t *testing.T) {
 				t.Fatalf("the error is %v", err)
 			}
 			wantTexts(t, err, "2_b.sql:5:3: ERROR: division by zero", "\n  its first 2 statements are done and stay; the next run goes on with this one, number 3")
-			want(t, "progress", progress(t, pool), "app|2_b.sql|2|false")
+			want(t, "progress", progress(t, pool), "app|2_b.sql|2|<nil>")
 			want(t, "history", recorded(t, pool, "app"), "1_a.sql")
 		}
 		repaired := alone(create, set, "-- third\n  INSERT INTO {{tables.t}} VALUES (current_setting('work_mem'))", "INSERT INTO {{tables.t}} VALUES ('4')")
@@ -81,7 +87,7 @@ func TestResume(t *testing.T) {
 		} {
 			_, err := migrator(t, db, f.with("2_b.sql", changed)).Apply(t.Context())
 			wantTexts(t, err, "2_b.sql", "has been changed since", "first 2 statements", "Forget")
-			want(t, "progress", progress(t, pool), "app|2_b.sql|2|false")
+			want(t, "progress", progress(t, pool), "app|2_b.sql|2|<nil>")
 		}
 		wantFiles(t, "the rest", apply(t, db, f.with("2_b.sql", repaired).with("3_c.sql", "SELECT 1")), "2_b.sql 3_c.sql")
 		want(t, "rows", query(t, pool, "SELECT what FROM app.t"), "7MB\n4")
@@ -148,10 +154,11 @@ func TestStatementThatWasRunning(t *testing.T) {
 		f := files{"1_a.sql": alone("CREATE TABLE {{tables.t}} ()", "SELECT pg_terminate_backend(pg_backend_pid())", "CREATE TABLE {{tables.u}} ()")}
 		_, err := migrator(t, db, f).Apply(t.Context())
 		wantTexts(t, err, "1_a.sql:3:1", "number 2")
-		want(t, "progress", progress(t, pool), "app|1_a.sql|1|true")
+		want(t, "progress", progress(t, pool), "app|1_a.sql|1|"+sum("SELECT pg_terminate_backend(pg_backend_pid());"))
 		// As if that statement had been this one, and had been done.
 		var log events
 		execOn(t, pool, "CREATE TABLE app.done ()")
+		execOn(t, pool, "UPDATE app.schema_migrations_progress SET running = $1", sum(`CREATE TABLE "app".done ();`))
 		f["1_a.sql"] = alone("CREATE TABLE {{tables.t}} ()", "CREATE TABLE {{tables.done}} ()", "CREATE TABLE {{tables.u}} ()")
 		wantFiles(t, "Apply", apply(t, db, f, migrations.Logger(log.logger())), "1_a.sql")
 		if !strings.Contains(log.text(), "WARN") || !strings.Contains(log.text(), "statement=2") {
@@ -162,4 +169,45 @@ func TestStatementThatWasRunning(t *testing.T) {
 			t.Error("the third statement has not run")
 		}
 	})
+}
+
+// TestStatementsThatWereRunning has statements that a run which died has begun, and which cannot run again.
+func TestStatementsThatWereRunning(t *testing.T) {
+	t.Parallel()
+	const setup = "CREATE TABLE app.t (x int)"
+	for statement, code := range map[string]string{ // "" if it counts as done
+		"CREATE TABLE {{tables.t}} ()":                        "",
+		"CREATE INDEX ON {{tables.gone}} (x)":                 "42P01",
+		"DO $$ BEGIN CREATE TABLE {{tables.t}} (); END $$":    "42P07",
+		"ALTER TABLE {{tables.t}} ADD COLUMN x int":           "",
+		"ALTER TABLE {{tables.gone}} ADD COLUMN x int":        "42P01",
+		"ALTER TABLE {{tables.t}} DROP COLUMN y":              "",
+		"ALTER TABLE {{tables.gone}} DROP COLUMN y":           "42P01",
+		"DROP TABLE {{tables.gone}}":                          "",
+		"INSERT INTO {{tables.gone}} VALUES (1)":              "42P01",
+		"UPDATE {{tables.t}} SET y = 1":                       "42703",
+		"SELECT {{schema}}.nothing()":                         "42883",
+		"CREATE SCHEMA {{schema}}":                            "",
+		"CREATE FUNCTION {{schema}}.f() RETURNS int RETURN y": "42703",
+	} {
+		t.Run(statement, func(t *testing.T) {
+			t.Parallel()
+			pool := open(t)
+			db := schemadb.New(pool, "app")
+			_, err := migrator(t, db, files{"1_a.sql": alone("SELECT 1", "SELECT 1/0")}).Apply(t.Context())
+			wantTexts(t, err, "division by zero")
+			f := files{"1_a.sql": alone("SELECT 1", statement)}
+			expanded := strings.NewReplacer("{{schema}}", `"app"`, "{{tables.t}}", `"app".t`, "{{tables.gone}}", `"app".gone`).Replace(statement)
+			execOn(t, pool, setup)
+			execOn(t, pool, "UPDATE app.schema_migrations_progress SET running = $1", sum(expanded+";"))
+			m := migrator(t, db, f)
+			if code == "" {
+				wantFiles(t, "Apply", ran(t)(m.Apply(t.Context())), "1_a.sql")
+				return
+			}
+			_, err = m.Apply(t.Context())
+			wantTexts(t, err, code)
+			want(t, "history", recorded(t, pool, "app"), "")
+		})
+	}
 }

@@ -51,6 +51,9 @@ func (r *run) copyTransaction(ctx context.Context, st *state, j job, texts []str
 // parts sends the statements of a job in messages of bounded size, and rows between them.
 func (r *run) parts(ctx context.Context, j job, texts []string) error {
 	for i := 0; i < len(texts); i++ {
+		if err := r.session.checkEncoding(ctx); err != nil {
+			return r.jobFailed(j, i, -1, err)
+		}
 		if s := j.script().statements[i]; s.copies {
 			if err := r.statement(ctx, s, texts[i]); err != nil {
 				return r.jobFailed(j, i, offset(err, texts[i]), err)

@@ -31,6 +31,8 @@ func TestRunThroughPgBouncer(t *testing.T) {
 	names = append(names, "006_dump.sql", `SET statement_timeout = 12345;
 SELECT pg_catalog.set_config('search_path', '', false);
 SET row_security = off;
+SET app.tenant = 'acme';
+DO $$ BEGIN PERFORM set_config('app.user', 'x', false); EXECUTE 'SET SESSION "app.key" = 1'; SET app.role TO admin; END $$;
 CREATE TABLE {{tables.dumped}} (x integer);
 COPY {{tables.dumped}} (x) FROM stdin;
 1
@@ -59,7 +61,8 @@ func (l *lab) checkSettings(pool *sql.DB) {
 		}
 		defer tx.Rollback()
 		const show = "SELECT concat_ws(' | ', current_setting('search_path'), current_setting('statement_timeout'), " +
-			"current_setting('row_security'), current_setting('lock_timeout'), current_setting('transaction_isolation'))"
+			"current_setting('row_security'), current_setting('lock_timeout'), current_setting('transaction_isolation'), " +
+			"(SELECT string_agg(NULLIF(current_setting(n, true), ''), ' ') FROM unnest('{app.tenant,app.user,app.role}'::text[]) n))"
 		var got string
 		if err := tx.QueryRowContext(l.Context(), show).Scan(&got); err != nil {
 			l.Fatal(err)

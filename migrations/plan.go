@@ -10,6 +10,8 @@ import (
 type job struct {
 	kind jobKind
 	m    *migration
+
+	repeatables []string // of an undo: they are to run again, because what they made may go with it
 }
 
 type jobKind uint8
@@ -21,6 +23,14 @@ const (
 	recordJob                 // Baseline: record it without running it
 	forgetJob                 // Forget: remove the record
 )
+
+// forgets returns the files that the history does not list any more.
+func (j job) forgets() []string { return append([]string{j.m.File}, j.repeatables...) }
+
+// endsProgress reports whether the job ends what an earlier run without a transaction has begun.
+func (j job) endsProgress() bool {
+	return j.kind == undoJob || j.kind == recordJob || j.kind == forgetJob
+}
 
 // past says what has happened, for the log.
 func (k jobKind) past() string {
@@ -69,6 +79,14 @@ func (j job) changesSession() bool {
 	return script != nil && script.sessionState()
 }
 
+// saving returns the statement that puts the settings aside which the job may change, or "".
+func (j job) saving() string {
+	if !j.changesSession() {
+		return ""
+	}
+	return saving(ownSettings(j.script().text))
+}
+
 // DriftError says how the files and the history of a schema contradict each other. The files are in the order of their
 // versions.
 type DriftError struct {
@@ -76,6 +94,7 @@ type DriftError struct {
 	Changed        []string // files whose text is another one than when they were applied
 	Removed        []string // files that were applied and are not there
 	OutOfOrder     []string // files that were not applied, while some with higher versions were
+	HalfUndone     []string // files whose undo, without a transaction, was begun and is not finished; no option allows them
 }
 
 // Error lists the files, and says what to do about each kind.
@@ -89,6 +108,7 @@ func (e *DriftError) Error() string {
 		{e.Changed, "changed since it was applied (restore it and write another migration, or AllowChanged)"},
 		{e.Removed, "applied, but the file is gone (is the program older than the database? restore the file, Forget it, or AllowRemoved)"},
 		{e.OutOfOrder, "not applied, but its version is lower than that of one which is (give it a higher version, or AllowOutOfOrder)"},
+		{e.HalfUndone, "a part of its undo has run (run Rollback again to finish it, or put things right by hand and Forget it)"},
 	} {
 		for _, file := range part.files {
 			fmt.Fprintf(&b, "\n  %s: %s", file, part.advice)
@@ -113,6 +133,8 @@ func (s *source) drift(t target, st *state) *DriftError {
 		row := st.find(m.File)
 		switch {
 		case m.Kind == Repeatable:
+		case row != nil && row.checksum == undoBegun:
+			e.HalfUndone = append(e.HalfUndone, m.File)
 		case row == nil && last != nil && m.Version < last.Version:
 			e.OutOfOrder = append(e.OutOfOrder, m.File)
 		case row != nil && row.checksum != m.Checksum:
@@ -124,7 +146,7 @@ func (s *source) drift(t target, st *state) *DriftError {
 			e.Removed = append(e.Removed, row.file)
 		}
 	}
-	if e.Changed == nil && e.Removed == nil && e.OutOfOrder == nil {
+	if e.Changed == nil && e.Removed == nil && e.OutOfOrder == nil && e.HalfUndone == nil {
 		return nil
 	}
 	return e
@@ -148,7 +170,7 @@ func (o *options) check(drift *DriftError) error {
 	if o.allowOutOfOrder {
 		e.OutOfOrder = nil
 	}
-	if e.Changed == nil && e.Removed == nil && e.OutOfOrder == nil {
+	if e.Changed == nil && e.Removed == nil && e.OutOfOrder == nil && e.HalfUndone == nil {
 		return nil
 	}
 	return &e
@@ -162,9 +184,9 @@ func (s *source) pending(st *state) []job {
 		row := st.find(m.File)
 		switch {
 		case row == nil:
-			jobs = append(jobs, job{applyJob, m})
+			jobs = append(jobs, job{kind: applyJob, m: m})
 		case m.Kind == Repeatable && row.checksum != m.Checksum:
-			jobs = append(jobs, job{reapplyJob, m})
+			jobs = append(jobs, job{kind: reapplyJob, m: m})
 		}
 	}
 	return jobs

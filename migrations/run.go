@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/pgdbm/pgdbm/schemadb"
@@ -24,8 +25,10 @@ type run struct {
 	result  *Result
 	level   slog.Level // of the event that a migration is done
 
-	waited  waiting
-	retried int // how often the next job ran into a lock timeout
+	waited    waiting
+	conflicts int  // how often in a row the schema or the history was not there, or was, against what had been seen
+	retried   int  // how often the next job ran into a lock timeout
+	progress  bool // the progress table exists; only known for jobs that end what it says
 }
 
 // planner decides what to do, when done steps of the run are done already.
@@ -87,6 +90,9 @@ func (r *run) again(ctx context.Context, st *state, err error) error {
 	var timeout *lockTimeoutError
 	var busy *busyError
 	switch {
+	case errors.As(err, &busy) && r.inVain(st, busy.err):
+		return &HistoryError{Table: r.target.history(), Err: busy.err, Reason: fmt.Sprintf("it or its schema cannot be created or used, and nobody "+
+			"else is at work: %v", busy.err)}
 	case errors.As(err, &busy):
 		if err := r.connect(ctx); err != nil {
 			return err
@@ -115,10 +121,42 @@ func (r *run) again(ctx context.Context, st *state, err error) error {
 	return err
 }
 
+// maxConflicts is how often runs that begin at the same moment may get in each other's way.
+const maxConflicts = 10
+
+// inVain reports whether it makes no sense to try again: not others are in the way, but something that stays.
+func (r *run) inVain(st *state, err error) bool {
+	if !hasCode(err, undefinedTable, invalidSchema, duplicateTable, duplicateObject, duplicateSchema) || st != nil && len(st.applied) > r.waited.progress {
+		r.conflicts = 0
+		return false
+	}
+	r.conflicts++
+	return r.conflicts > maxConflicts
+}
+
+// twice returns an error if a job is to apply what this run has applied already.
+func (r *run) twice(jobs []job) error {
+	applied := map[string]bool{}
+	for _, step := range r.result.Steps {
+		applied[step.Migration.File] = !step.Undo && !step.RecordOnly
+	}
+	for _, j := range jobs {
+		if j.kind == applyJob && applied[j.m.File] {
+			return &HistoryError{Table: r.target.history(), Reason: j.m.File + " is not in it any more, though this run has applied it: " +
+				"a migration drops the schema or the history"}
+		}
+		applied[j.m.File] = false // or else it is undone before
+	}
+	return nil
+}
+
 // jobs does the jobs, and keeps st as the server has it.
 func (r *run) jobs(ctx context.Context, st *state, jobs []job) error {
 	if len(jobs) == 0 && st.own {
 		return r.moveOnly(ctx, st)
+	}
+	if err := r.twice(jobs); err != nil {
+		return err
 	}
 	for len(jobs) > 0 {
 		if err := r.announce(ctx, jobs[0]); err != nil {
@@ -160,6 +198,9 @@ func (r *run) report(ctx context.Context, j job, err error) {
 
 // some does as many of the jobs as fit together. It returns their number.
 func (r *run) some(ctx context.Context, st *state, jobs []job) (done int, err error) {
+	if err := r.findProgress(ctx, jobs); err != nil {
+		return 0, err
+	}
 	script := jobs[0].script()
 	switch {
 	case jobs[0].function() != nil:
@@ -170,6 +211,22 @@ func (r *run) some(ctx context.Context, st *state, jobs []job) (done int, err er
 		return 1, r.inParts(ctx, st, jobs[0])
 	}
 	return r.batch(ctx, st, jobs)
+}
+
+// findProgress asks whether there is a progress table, if a job has to change it.
+func (r *run) findProgress(ctx context.Context, jobs []job) error {
+	if r.progress = r.target.shared != ""; r.progress || !slices.ContainsFunc(jobs, job.endsProgress) {
+		return nil
+	}
+	if err := r.connect(ctx); err != nil {
+		return err
+	}
+	results, err := r.session.send(ctx, "SELECT pg_catalog.to_regclass("+literal(r.target.progress())+") IS NOT NULL")
+	if err != nil {
+		return fmt.Errorf("pgdbm: looking for the table %s: %w", r.target.progress(), err)
+	}
+	r.progress = isTrue(results[0].Rows[0][0])
+	return nil
 }
 
 // batch sends jobs in one message.
@@ -216,7 +273,7 @@ func (r *run) message(st *state, jobs []job) (*message, error) {
 }
 
 func (r *run) newMessage() *message {
-	return &message{target: r.target, options: r.options, session: r.session}
+	return &message{target: r.target, options: r.options, session: r.session, progress: r.progress}
 }
 
 // moveOnly moves the rows of a schema that is up to date to the shared history.
@@ -225,7 +282,7 @@ func (r *run) moveOnly(ctx context.Context, st *state) error {
 		return err
 	}
 	m := r.newMessage()
-	m.open(newGuard(r.target, st), false)
+	m.open(newGuard(r.target, st), "")
 	m.commit(true)
 	_, err := r.session.send(ctx, m.text.String())
 	if err == nil {

@@ -24,6 +24,7 @@ type session struct {
 	unlimited bool    // its statement_timeout is 0; false if it is not known
 	patient   bool    // its lock_timeout is 0; false if it is not known
 	mark      string  // see sessionMark
+	role      string  // "none" if it is the user's
 	pool      *sql.DB // of a sibling, which nobody else uses; or nil
 }
 
@@ -86,10 +87,10 @@ func (s *session) send(ctx context.Context, message string) (done []*pgconn.Resu
 // learn asks whether the server still answers, and what the session's limits are, so that not every transaction has to set
 // them.
 func (s *session) learn(ctx context.Context) error {
-	results, err := s.send(ctx, "SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('lock_timeout'), "+sessionMark)
+	results, err := s.send(ctx, "SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('lock_timeout'), "+sessionMark+", pg_catalog.current_setting('role')")
 	if err == nil {
 		row := results[0].Rows[0]
-		s.unlimited, s.patient, s.mark = string(row[0]) == "0", string(row[1]) == "0", string(row[2])
+		s.unlimited, s.patient, s.mark, s.role = string(row[0]) == "0", string(row[1]) == "0", string(row[2]), string(row[3])
 	}
 	return err
 }
@@ -160,6 +161,25 @@ func cancelStatement(ctx context.Context, pg *pgconn.PgConn) {
 	ctx, done := context.WithTimeout(ctx, cancelLimit)
 	defer done()
 	_ = pg.CancelRequest(ctx)
+}
+
+// errEncoding says that a migration wants to be read in another encoding than it is sent in.
+var errEncoding = errors.New("a statement before has changed client_encoding, and migrations are sent as UTF-8: remove the line, after " +
+	"you have converted the file if it is not UTF-8")
+
+// checkEncoding refuses to send more text to a server that would misread it, and lets it read UTF-8 again.
+func (s *session) checkEncoding(ctx context.Context) error {
+	var encoding string
+	err := s.pgconn(func(pg *pgconn.PgConn) error {
+		encoding = pg.ParameterStatus("client_encoding")
+		return nil
+	})
+	if err != nil || encoding == "UTF8" {
+		return err
+	}
+	s.spoiled = true
+	_, err = s.send(ctx, "SET client_encoding = 'UTF8'")
+	return errors.Join(errEncoding, err)
 }
 
 // rollback ends the transaction that a failed statement has left open.

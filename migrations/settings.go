@@ -1,9 +1,13 @@
 package migrations
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pgdbm/pgdbm/internal/sqllex"
 )
 
 // limits returns the statement that sets what the options say about timeouts until the end of the transaction, or "" if
@@ -33,7 +37,9 @@ const sessionMark = "pg_catalog.concat_ws(' ', pg_catalog.current_setting('role'
 // behind PgBouncer for other clients. So the settings are put aside before it, and set again in the same transaction.
 const (
 	saveSettings = `SELECT pg_catalog.set_config('pgdbm.settings', (SELECT pg_catalog.json_object_agg(name, setting)::pg_catalog.text ` +
-		`FROM pg_catalog.pg_settings WHERE context IN ('user', 'superuser') AND name !~ '^(transaction_|pgdbm[.])'), true), ` +
+		`FROM (SELECT name, setting FROM pg_catalog.pg_settings WHERE context IN ('user', 'superuser') AND name !~ '^(transaction_|pgdbm[.])' ` +
+		`UNION ALL SELECT name, COALESCE(pg_catalog.current_setting(name, true), '') FROM pg_catalog.unnest(%s) n (name) ` +
+		`WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_settings p WHERE p.name = n.name)) s (name, setting)), true), ` +
 		`pg_catalog.set_config('pgdbm.role', pg_catalog.current_setting('role'), true), ` +
 		`pg_catalog.set_config('pgdbm.session_user', session_user::pg_catalog.text, true)`
 	// After RESET ALL, what was put aside is gone, and NULL sets what the session had at its start.
@@ -43,7 +49,37 @@ const (
 		` THEN pg_catalog.set_config('role', ` + savedRole + `, false) END`
 	savedUser       = `NULLIF(pg_catalog.current_setting('pgdbm.session_user', true), '')`
 	savedRole       = `NULLIF(pg_catalog.current_setting('pgdbm.role', true), '')`
-	restoreSettings = `SELECT pg_catalog.set_config(s.name, old.value, false) ` +
+	restoreSettings = `SELECT pg_catalog.set_config(old.name, old.value, false) ` +
 		`FROM pg_catalog.json_each_text(NULLIF(pg_catalog.current_setting('pgdbm.settings', true), '')::pg_catalog.json) old (name, value) ` +
-		`JOIN pg_catalog.pg_settings s ON s.name = old.name WHERE s.setting IS DISTINCT FROM old.value`
+		`LEFT JOIN pg_catalog.pg_settings s ON s.name = old.name ` +
+		`WHERE COALESCE(s.setting, pg_catalog.current_setting(old.name, true)) IS DISTINCT FROM old.value`
 )
+
+// saving returns the statement that puts the settings aside. Settings of the user's own, such as app.tenant, are in no list of
+// the server's, so it needs their names.
+func saving(own []string) string { return fmt.Sprintf(saveSettings, textArray(own)) }
+
+// ownSettings returns the names of settings with a dot that a text sets, also in a block of a DO or a function's body.
+func ownSettings(text string) []string {
+	var names []string
+	lex := sqllex.Lexer{Text: text}
+	sets := []string{"set", "session", "local", "reset"}
+	var last [4]string // the tokens before, the latest at the end
+	for t := lex.Next(); t.Kind != sqllex.EOF; t = lex.Next() {
+		token := text[t.Start:t.End]
+		switch {
+		case t.Kind == sqllex.DollarString:
+			_, start, end, _ := sqllex.DollarBody(text, t)
+			names = append(names, ownSettings(text[start:end])...)
+		case t.Kind == sqllex.String && last[3] == "(" && last[2] == "set_config", t.Kind == sqllex.QuotedIdent && slices.Contains(sets, last[3]):
+			if name := strings.Trim(token, `'"`); strings.Contains(name, ".") {
+				names = append(names, strings.ToLower(name))
+			}
+		case last[3] == "." && slices.Contains(sets, last[1]):
+			names = append(names, last[2]+"."+strings.ToLower(token))
+		}
+		last = [4]string{last[1], last[2], last[3], strings.ToLower(token)}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

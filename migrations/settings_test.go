@@ -1,6 +1,7 @@
 package migrations_test
 
 import (
+	"crypto/rand"
 	"database/sql"
 	"fmt"
 	"slices"
@@ -205,5 +206,47 @@ func wantSameText(t *testing.T, got, want string) {
 	}
 	if len(a) != len(b) {
 		t.Error("one is longer")
+	}
+}
+
+// TestRoleWithoutTransaction has files that give away what writing the history needs.
+func TestRoleWithoutTransaction(t *testing.T) {
+	t.Parallel()
+	onPools(t, func(t *testing.T, pool *sql.DB) {
+		role := "r" + strings.ToLower(rand.Text())
+		execOn(t, pool, "CREATE ROLE "+role)
+		t.Cleanup(func() { _, _ = pool.Exec("DROP OWNED BY " + role + "; DROP ROLE " + role) })
+		f := files{"1_role.sql": alone("CREATE TABLE {{tables.seen}} (who text)", "GRANT ALL ON {{tables.seen}} TO "+role, "GRANT USAGE ON SCHEMA {{schema}} TO "+role,
+			"SET ROLE "+role, "INSERT INTO {{tables.seen}} VALUES (current_user)", "INSERT INTO {{tables.seen}} VALUES (current_user)"),
+			"2_authorization.sql": alone("SET SESSION AUTHORIZATION "+role, "INSERT INTO {{tables.seen}} VALUES (current_user)", "SELECT 1"),
+			"3_read_only.sql":     alone("SET default_transaction_read_only = on", "SELECT 1", "SELECT 1")}
+		apply(t, schemadb.New(pool, "app"), f)
+		want(t, "who", query(t, pool, "SELECT count(*) FROM app.seen WHERE who = $1", role), "3")
+		want(t, "progress", progress(t, pool), "")
+	})
+}
+
+// TestClientEncoding has files that tell the server to read them in another way than they are sent.
+func TestClientEncoding(t *testing.T) {
+	t.Parallel()
+	rows := "CREATE TABLE {{tables.t}} (what text);\nCOPY {{tables.t}} FROM stdin;\nGröße\n\\.\n"
+	for name, text := range map[string]string{
+		"rows":           "SET client_encoding = 'LATIN1';\n" + rows,
+		"no transaction": alone("SET client_encoding = 'LATIN1'", "CREATE TABLE {{tables.t}} (what text)"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := open(t)
+			db := schemadb.New(pool, odd)
+			_, err := migrator(t, db, files{"1_a.sql": text}).Apply(t.Context())
+			wantTexts(t, err, "1_a.sql", "client_encoding", "UTF-8")
+			if exists(t, pool, quote(odd)+".t") {
+				t.Error("there is a table")
+			}
+			if name == "rows" {
+				apply(t, db, files{"1_a.sql": strings.Replace(text, "LATIN1", "UTF8", 1)})
+				want(t, "rows", query(t, pool, "SELECT what FROM "+quote(odd)+".t"), "Größe")
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"sync"
@@ -446,8 +447,8 @@ func TestSharedHistoryWithoutTransaction(t *testing.T) {
 	if !errors.As(err, &failed) || failed.Line != 4 || failed.Note == "" {
 		t.Errorf("got %v, want an error in line 4", err)
 	}
-	wantList(t, "progress", column(t, pool, "SELECT schema_name || ' ' || statements_done || ' ' || running FROM books.schema_migrations_progress ORDER BY 1"),
-		sorted([]string{"one 2 false", oddSchema + " 2 false"}))
+	wantList(t, "progress", column(t, pool, "SELECT schema_name || ' ' || statements_done || ' ' || COALESCE(running, 'none') FROM books.schema_migrations_progress ORDER BY 1"),
+		sorted([]string{"one 2 none", oddSchema + " 2 none"}))
 	result = applyAll(t, pool, sqlFiles("001_a.sql", text+"CREATE TABLE {{tables.b}} (id int)"), slices.Values(names), inBooks, asApp)
 	wantLists(t, result, lists{applied: names})
 	for _, schema := range names {
@@ -468,5 +469,37 @@ func TestSharedHistoryMakesMissingTables(t *testing.T) {
 	execute(t, pool, "DROP TABLE books.schema_migrations_progress")
 	if _, err := migratorOf(t, pool, "three", abc(), inBooks).Apply(limited(t)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSharedHistoryMovesProgress switches the option on while a file is half done.
+func TestSharedHistoryMovesProgress(t *testing.T) {
+	t.Parallel()
+	for _, other := range []bool{false, true} { // another module is half done too
+		t.Run(fmt.Sprint(other), func(t *testing.T) {
+			t.Parallel()
+			pool := newPool(t)
+			execute(t, pool, "CREATE TABLE log (what text)")
+			half := func(rest string) fs.FS {
+				return sqlFiles("001_a.sql", "-- pgdbm:no-transaction\nINSERT INTO public.log VALUES ('1');\n"+rest)
+			}
+			modules := []string{"m"}
+			if other {
+				modules = append(modules, "n")
+			}
+			for _, module := range modules {
+				_, err := migratorOf(t, pool, "s", half("SELECT 1/0"), migrations.Module(module)).Apply(limited(t))
+				if err == nil {
+					t.Fatal("no error")
+				}
+			}
+			for _, module := range modules {
+				result := applyAll(t, pool, half("SELECT 1"), slices.Values([]string{"s"}), inBooks, migrations.Module(module))
+				wantLists(t, result, lists{applied: []string{"s"}})
+			}
+			wantList(t, "log", column(t, pool, "SELECT what FROM log"), slices.Repeat([]string{"1"}, len(modules)))
+			wantList(t, "tables of ours in the schema", tables(t, pool, "s"), nil)
+			wantList(t, "progress", column(t, pool, "SELECT filename FROM books.schema_migrations_progress"), nil)
+		})
 	}
 }

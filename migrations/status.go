@@ -27,6 +27,7 @@ const (
 	Changed    State = "changed"      // applied with another text; a repeatable migration runs again
 	Removed    State = "removed"      // applied, and the file is gone
 	OutOfOrder State = "out of order" // not applied, while one with a higher version is
+	HalfUndone State = "half undone"  // its undo, without a transaction, was begun and is not finished; Apply fails in any case
 )
 
 // Record is a row of the history.
@@ -119,6 +120,8 @@ func (m *Migrator) Status(ctx context.Context) ([]Status, error) {
 		switch {
 		case outOfOrder[x.File]:
 			s.State = OutOfOrder
+		case s.Record != nil && s.Record.Checksum == undoBegun:
+			s.State = HalfUndone
 		case s.Record != nil && s.Record.Checksum != x.Checksum:
 			s.State = Changed
 		case s.Record != nil:

@@ -38,16 +38,22 @@ func (t target) history() string {
 func (t target) ownHistory() string { return template.QuoteIdent(t.schema) + "." + ownTable }
 
 func (t target) progress() string {
-	home := t.schema
 	if t.shared != "" {
-		home = t.shared
+		return template.QuoteIdent(t.shared) + "." + progressTable
 	}
-	return template.QuoteIdent(home) + "." + progressTable
+	return t.ownProgress()
+}
+
+func (t target) ownProgress() string { return template.QuoteIdent(t.schema) + "." + progressTable }
+
+// progressRows is the condition for the rows of the target in a progress table.
+func (t target) progressRows() string {
+	return "schema_name = " + literal(t.schema) + " AND module_name = " + literal(t.module)
 }
 
 // progressRow is the condition for the row of a file in the progress table.
 func (t target) progressRow(file string) string {
-	return "schema_name = " + literal(t.schema) + " AND module_name = " + literal(t.module) + " AND filename = " + literal(file)
+	return t.progressRows() + " AND filename = " + literal(file)
 }
 
 // rows is the condition for the rows of the target in its history. In a table of its own, rows without a module are
@@ -108,7 +114,8 @@ func createShared(schema string) string {
 )`
 }
 
-// createProgress creates the table in which a migration without a transaction notes how far it has come.
+// createProgress creates the table in which a migration without a transaction notes how far it has come: how many statements
+// are done, the checksum of the text up to there, and that of the statement which is running.
 func (t target) createProgress() string {
 	return "CREATE TABLE IF NOT EXISTS " + t.progress() + ` (
     schema_name VARCHAR(63) NOT NULL,
@@ -116,7 +123,7 @@ func (t target) createProgress() string {
     filename VARCHAR(255) NOT NULL,
     statements_done INTEGER NOT NULL,
     checksum VARCHAR(64) NOT NULL,
-    running BOOLEAN NOT NULL,
+    running VARCHAR(64),
     PRIMARY KEY (schema_name, module_name, filename)
 )`
 }
@@ -145,7 +152,7 @@ func (t target) finished(j job, took time.Duration) string {
 	case reapplyJob:
 		return t.update(j.m, ms)
 	case undoJob:
-		return t.remove(j.m.File)
+		return t.remove(j.forgets())
 	}
 	return t.insert(j.m, ms)
 }
@@ -153,19 +160,28 @@ func (t target) finished(j job, took time.Duration) string {
 // durations records how long migrations took that have run one after the other: each until the next one began, and the last
 // one until end.
 func (t target) durations(files []string, end string) string {
-	names := make([]string, len(files))
-	for i, file := range files {
-		names[i] = literal(file)
-	}
 	return fmt.Sprintf("UPDATE %s r SET execution_time_ms = (1000 * extract(epoch FROM x.ended - x.applied_at))::pg_catalog.int4 "+
 		"FROM (SELECT filename, applied_at, pg_catalog.lead(applied_at, 1, %s) OVER (ORDER BY applied_at) AS ended FROM %s WHERE %s "+
 		"AND filename IN (%s)) x WHERE %s AND r.filename = x.filename RETURNING r.filename, r.execution_time_ms, "+sessionMark,
-		t.history(), end, t.history(), t.rows(), strings.Join(names, ", "), t.rows())
+		t.history(), end, t.history(), t.rows(), literals(files), t.rows())
 }
 
-// remove forgets a migration.
-func (t target) remove(file string) string {
-	return fmt.Sprintf("DELETE FROM %s WHERE %s AND filename = %s", t.history(), t.rows(), literal(file))
+// remove forgets migrations.
+func (t target) remove(files []string) string {
+	return fmt.Sprintf("DELETE FROM %s WHERE %s AND filename IN (%s)", t.history(), t.rows(), literals(files))
+}
+
+// undoBegun is in the place of a checksum while the undo of a migration is done in part: its own it does not have any more.
+const undoBegun = "undone in part"
+
+// halfUndone records that the undo of a migration is done in part.
+func (t target) halfUndone(file string) string {
+	return fmt.Sprintf("UPDATE %s SET checksum = %s WHERE %s AND filename = %s", t.history(), literal(undoBegun), t.rows(), literal(file))
+}
+
+// forgetProgress forgets how far a migration without a transaction has come.
+func (t target) forgetProgress(file string) string {
+	return "DELETE FROM " + t.progress() + " WHERE " + t.progressRow(file)
 }
 
 // move brings the rows of the target's own table to the shared one.
@@ -175,6 +191,16 @@ func (t target) move() []string {
 			"SELECT %s, %s, filename, checksum, applied_at, applied_by, execution_time_ms FROM %s WHERE %s ORDER BY id "+
 			"ON CONFLICT DO NOTHING", t.history(), literal(t.schema), literal(t.module), t.ownHistory(), t.ownRows()),
 		fmt.Sprintf("DELETE FROM %s WHERE %s", t.ownHistory(), t.ownRows()),
+	}
+}
+
+// moveProgress brings the target's rows of the progress table beside its own history to the one beside the shared history.
+func (t target) moveProgress() []string {
+	const columns = "schema_name, module_name, filename, statements_done, checksum, running"
+	return []string{
+		fmt.Sprintf("INSERT INTO %s (%s) SELECT %[2]s FROM %[3]s WHERE %[4]s ON CONFLICT DO NOTHING", t.progress(), columns,
+			t.ownProgress(), t.progressRows()),
+		fmt.Sprintf("DELETE FROM %s WHERE %s", t.ownProgress(), t.progressRows()),
 	}
 }
 
@@ -189,6 +215,15 @@ func textArray(values []string) string {
 		b.WriteString(`"` + quote.Replace(value) + `"`)
 	}
 	return literal("{"+b.String()+"}") + "::pg_catalog.text[]"
+}
+
+// literals quotes texts as a list of literals.
+func literals(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		quoted[i] = literal(text)
+	}
+	return strings.Join(quoted, ", ")
 }
 
 // literal quotes a text as a literal, which means the same whatever standard_conforming_strings is.

@@ -59,26 +59,26 @@ func (m *Migrator) Rollback(ctx context.Context, n int) (*Result, error) {
 }
 
 // Redo undoes the last versioned migration, and applies it again: to try out one that is being written. It takes the file
-// as it is now, changed or not.
+// as it is now, changed or not. The repeatable migrations that had run run again.
 func (m *Migrator) Redo(ctx context.Context) (*Result, error) {
-	var redone *migration
+	var all []job
 	return m.run(ctx, func(st *state, done int, t target) ([]job, error) {
-		jobs := m.source.undos(st, func(*migration) bool { return true })
-		switch done {
-		case 1:
-			return []job{{applyJob, redone}}, nil
-		case 2:
-			return nil, nil
+		if done > 0 {
+			return all[done:], nil
 		}
 		if err := m.source.covered(t, st); err != nil {
 			return nil, err
 		}
-		if len(jobs) == 0 {
+		undos := m.source.undos(st, func(*migration) bool { return true })
+		if len(undos) == 0 {
 			return nil, fmt.Errorf("pgdbm: module %q in schema %q: Redo: no migration is applied", t.module, t.schema)
 		}
-		redone = jobs[0].m
-		jobs = []job{jobs[0], {applyJob, redone}}
-		return jobs, undoable(t, jobs)
+		last := undos[0]
+		all = []job{last, {kind: applyJob, m: last.m}}
+		for _, file := range slices.Backward(last.repeatables) {
+			all = append(all, job{kind: applyJob, m: m.source.find(file)})
+		}
+		return all, undoable(t, all)
 	})
 }
 
@@ -92,7 +92,7 @@ func (m *Migrator) Baseline(ctx context.Context, version int64) (*Result, error)
 		var jobs []job
 		for _, x := range m.source.migrations {
 			if x.Kind == Versioned && x.Version <= version && st.find(x.File) == nil {
-				jobs = append(jobs, job{recordJob, x})
+				jobs = append(jobs, job{kind: recordJob, m: x})
 			}
 		}
 		return jobs, nil
@@ -115,7 +115,7 @@ func (m *Migrator) Forget(ctx context.Context, file string) (*Result, error) {
 		if x == nil {
 			x = &migration{Migration: Migration{File: file}}
 		}
-		return []job{{forgetJob, x}}, nil
+		return []job{{kind: forgetJob, m: x}}, nil
 	})
 	if errors.Is(err, ErrNotApplied) {
 		if forgotten, otherErr := m.forgetProgress(ctx, file); forgotten || otherErr != nil {
@@ -210,9 +210,14 @@ func (s *source) covered(t target, st *state) error {
 // undos returns the jobs that undo the applied versioned migrations which are chosen, from the highest version down.
 func (s *source) undos(st *state, chosen func(*migration) bool) []job {
 	var jobs []job
-	for _, m := range slices.Backward(s.migrations) {
-		if m.Kind == Versioned && st.find(m.File) != nil && chosen(m) {
-			jobs = append(jobs, job{undoJob, m})
+	var repeatables []string
+	for _, m := range slices.Backward(s.migrations) { // the repeatable ones come first then
+		switch {
+		case st.find(m.File) == nil:
+		case m.Kind == Repeatable:
+			repeatables = append(repeatables, m.File)
+		case chosen(m):
+			jobs = append(jobs, job{kind: undoJob, m: m, repeatables: repeatables})
 		}
 	}
 	return jobs

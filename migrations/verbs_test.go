@@ -166,10 +166,10 @@ func TestMigrateTo(t *testing.T) {
 		want(t, "to 3", to(3), "3_three.sql R__a.sql R__b.sql")
 		want(t, "to 1", to(1), "-3_three.sql -2_two.sql")
 		want(t, "log", logged(t, pool, "app"), "two three not three not two")
-		want(t, "history", recorded(t, pool, "app"), "1_log.sql R__a.sql R__b.sql")
+		want(t, "history", recorded(t, pool, "app"), "1_log.sql")
 		want(t, "to 0", to(0), "-1_log.sql")
-		want(t, "to 3", to(3), "1_log.sql 2_two.sql 3_three.sql")
-		want(t, "history", recorded(t, pool, "app"), "R__a.sql R__b.sql 1_log.sql 2_two.sql 3_three.sql")
+		want(t, "to 3", to(3), "1_log.sql 2_two.sql 3_three.sql R__a.sql R__b.sql")
+		want(t, "history", recorded(t, pool, "app"), "1_log.sql 2_two.sql 3_three.sql R__a.sql R__b.sql")
 
 		_, err := m.MigrateTo(t.Context(), 7)
 		var unknown *migrations.VersionError
@@ -387,5 +387,27 @@ func TestMigrateToAndRepeatables(t *testing.T) {
 	wantFiles(t, "up, all", ran(t)(m.MigrateTo(t.Context(), 2)), "2_b.sql R__r.sql R__s.sql")
 	edited := migrator(t, db, f.with("R__r.sql", "SELECT 5"))
 	wantFiles(t, "down", ran(t)(edited.MigrateTo(t.Context(), 1)), "2_b.sql")
-	wantFiles(t, "and up again", ran(t)(edited.MigrateTo(t.Context(), 2)), "2_b.sql R__r.sql")
+	wantFiles(t, "and up again", ran(t)(edited.MigrateTo(t.Context(), 2)), "2_b.sql R__r.sql R__s.sql")
+}
+
+// TestUndoTakesRepeatables has undos that drop what a repeatable migration has made.
+func TestUndoTakesRepeatables(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{"transaction": "DROP VIEW {{tables.v}}; DROP TABLE {{tables.u}}",
+		"no transaction": alone("DROP VIEW {{tables.v}}", "DROP TABLE {{tables.u}}")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := open(t)
+			m := migrator(t, schemadb.New(pool, "app"), files{"1_a.sql": "SELECT 1", "2_u.sql": "CREATE TABLE {{tables.u}} (x int)",
+				"R__v.sql": "CREATE OR REPLACE VIEW {{tables.v}} AS SELECT x FROM {{tables.u}}", "down/2_u.sql": text})
+			ran(t)(m.Apply(t.Context()))
+			wantFiles(t, "Redo", ran(t)(m.Redo(t.Context())), "2_u.sql 2_u.sql R__v.sql")
+			if !exists(t, pool, "app.v") {
+				t.Error("Redo has lost the view")
+			}
+			wantFiles(t, "Rollback", ran(t)(m.Rollback(t.Context(), 1)), "2_u.sql")
+			want(t, "history", recorded(t, pool, "app"), "1_a.sql")
+			wantFiles(t, "Apply", ran(t)(m.Apply(t.Context())), "2_u.sql R__v.sql")
+		})
+	}
 }
