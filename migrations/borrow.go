@@ -13,7 +13,7 @@ import (
 // PoolError says that the pool has too few connections to migrate with.
 type PoolError struct {
 	Need   int           // how many connections a run needs at once
-	Max    int           // how many the pool may have, see (*sql.DB).SetMaxOpenConns
+	Max    int           // how many the pool may have, see (*sql.DB).SetMaxOpenConns; 0 for no limit
 	Waited time.Duration // 0 if waiting makes no sense
 }
 
@@ -22,6 +22,10 @@ func (e *PoolError) Error() string {
 	if e.Waited == 0 {
 		return fmt.Sprintf("pgdbm: migrations need %d connections at once, and the pool has %d at most: raise MaxOpenConns "+
 			"(SetMaxOpenConns)", e.Need, e.Max)
+	}
+	if e.Max == 0 {
+		return fmt.Sprintf("pgdbm: migrations need %d connections at once, and got them not within %v: raise WaitLimit, or find out why the "+
+			"server is slow to accept connections", e.Need, e.Waited.Round(time.Millisecond))
 	}
 	return fmt.Sprintf("pgdbm: migrations need %d connections at once, and got them not within %v from a pool that has %d at "+
 		"most: raise MaxOpenConns (SetMaxOpenConns), or close rows and transactions earlier", e.Need, e.Waited.Round(time.Millisecond), e.Max)

@@ -2,6 +2,7 @@ package migrations
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,7 +81,32 @@ func (f *fileRun) try(ctx context.Context, i int, again bool) error {
 			return err
 		}
 	}
-	return f.run.statement(ctx, f.job.script().statements[i], f.texts[i])
+	if err := f.run.statement(ctx, f.job.script().statements[i], f.texts[i]); err != nil {
+		return err
+	}
+	return f.checkIndex(ctx, f.texts[i])
+}
+
+// errInvalidIndex says that IF NOT EXISTS has found an index that is of no use.
+var errInvalidIndex = errors.New("the index is there already, but it is invalid: an attempt to create it has failed before, which was " +
+	"not this file's; DROP INDEX it, and run again")
+
+// checkIndex looks whether the index that CREATE INDEX CONCURRENTLY should have created is valid.
+func (f *fileRun) checkIndex(ctx context.Context, text string) error {
+	index := concurrentIndex(text)
+	if index == "" {
+		return nil
+	}
+	results, err := f.session.send(ctx, invalidIndex(index))
+	if err == nil && len(results[0].Rows) > 0 {
+		err = errInvalidIndex
+	}
+	return err
+}
+
+// invalidIndex finds an index if it is invalid.
+func invalidIndex(index string) string {
+	return "SELECT FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass(" + literal(index) + ") AND NOT indisvalid"
 }
 
 // check asks the connection that holds the lock: if it answers, the lock is still there. SHOW takes no snapshot, which
@@ -111,8 +137,7 @@ func (f *fileRun) dropInvalid(ctx context.Context, text string) error {
 	if index == "" {
 		return nil
 	}
-	results, err := f.session.send(ctx, "SELECT FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass("+literal(index)+") "+
-		"AND NOT indisvalid")
+	results, err := f.session.send(ctx, invalidIndex(index))
 	if err != nil || len(results[0].Rows) == 0 {
 		return err
 	}

@@ -122,6 +122,14 @@
 //
 // # Limits
 //
+//   - An undo may take with it what a repeatable migration has made, so after an undo all of them are pending again: write
+//     them so that they can run twice (CREATE OR REPLACE).
+//   - An undo without a transaction that stops in its middle is a [*DriftError] for everything but the next Rollback.
+//   - A setting with a dot (app.tenant) that a called function or a Go function sets is not set back. On PgBouncer's server
+//     connections it stays; otherwise the connection is closed.
+//   - The server's transaction_timeout (PostgreSQL 17) counts: a role that migrates should have none.
+//   - With SharedHistory, ALTER SCHEMA ... RENAME needs an UPDATE of schema_name in that table. Once it was on, the option
+//     cannot be left out again: the schemas' own tables are gone, so everything would run once more.
 //   - A name without a template goes where the search_path says, as everywhere; the schema that is migrated is not put
 //     into the search_path.
 //   - What a function that a migration calls does to its session is not seen. What a migration itself leaves there besides

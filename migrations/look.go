@@ -114,7 +114,7 @@ func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
 			literal(t.schema), ownTable, progressTable, "SELECT EXISTS (SELECT FROM "+t.progress()+" WHERE "+t.rows()+")")
 	}
 	results, err := s.read(ctx, message)
-	if hasCode(err, undefinedColumn) {
+	if hasCode(err, undefinedColumn, wrongObjectType) {
 		return nil, foreignHistory(t.history(), err)
 	}
 	if err != nil {
@@ -280,6 +280,7 @@ const (
 	deadlockDetected  = "40P01"
 	syntaxError       = "42601"
 	undefinedColumn   = "42703"
+	wrongObjectType   = "42809"
 	undefinedTable    = "42P01"
 	duplicateSchema   = "42P06"
 	duplicateTable    = "42P07"

@@ -141,6 +141,9 @@ func TestIndexOfSomebodyElse(t *testing.T) {
 	_, _ = pool.ExecContext(t.Context(), "CREATE UNIQUE INDEX CONCURRENTLY t_id ON app.t (id)")
 	_, err := migrator(t, schemadb.New(pool, "app"), files{"1_index.sql": alone("CREATE INDEX CONCURRENTLY t_id ON {{tables.t}} (id)")}).Apply(t.Context())
 	wantTexts(t, err, "1_index.sql:2:1", "already exists")
+	_, err = migrator(t, schemadb.New(pool, "app"), files{"1_index.sql": alone("CREATE INDEX CONCURRENTLY IF NOT EXISTS t_id ON {{tables.t}} (id)")},
+		migrations.Module("other")).Apply(t.Context())
+	wantTexts(t, err, "1_index.sql:2:1", "the index is there already, but it is invalid")
 	if !exists(t, pool, "app.t_id") {
 		t.Error("the index is gone")
 	}

@@ -91,8 +91,8 @@ func (r *run) again(ctx context.Context, st *state, err error) error {
 	var busy *busyError
 	switch {
 	case errors.As(err, &busy) && r.inVain(st, busy.err):
-		return &HistoryError{Table: r.target.history(), Err: busy.err, Reason: fmt.Sprintf("it or its schema cannot be created or used, and nobody "+
-			"else is at work: %v", busy.err)}
+		return &HistoryError{Table: r.target.history(), Err: busy.err, Reason: fmt.Sprintf("it or its schema cannot be created or used, and "+
+			"nobody else is at work: %v", busy.err)}
 	case errors.As(err, &busy):
 		if err := r.connect(ctx); err != nil {
 			return err

@@ -85,8 +85,8 @@ func (s *script) checkTransactions(pieces []sqlsplit.Piece) ([]sqlsplit.Piece, e
 			return nil, s.splitError(err)
 		}
 		pieces = inner
-		remedy = "the migration runs in one transaction together with its row in the history, which nothing in the file can " +
-			"begin or end: remove the statement, or put the line -- pgdbm:no-transaction into the file, " +
+		remedy = "the migration runs in one transaction together with its row in the history, so no statement of the file can " +
+			"control transactions: remove it, or put the line -- pgdbm:no-transaction into the file, " +
 			"so that each statement runs on its own"
 	}
 	for _, p := range pieces {
