@@ -25,7 +25,7 @@ func (s *Server) CreateDatabase(ctx context.Context) (dsn string, drop func(cont
 		return "", nil, err
 	}
 	name := "pgdbm_test_" + strings.ToLower(rand.Text())
-	if dsn, err = databaseDSN(l.dsn, name); err != nil {
+	if dsn, err = DatabaseDSN(l.dsn, name); err != nil {
 		return "", nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), databaseLimit)

@@ -33,8 +33,8 @@ func maintenanceDSN(dsn string) (string, error) {
 	return joinURL(base, database, query), nil
 }
 
-// databaseDSN returns dsn with another database name; name needs no escaping.
-func databaseDSN(dsn, name string) (string, error) {
+// DatabaseDSN returns dsn, which a [Server] has given, with another database name; name needs no escaping.
+func DatabaseDSN(dsn, name string) (string, error) {
 	var changed string
 	if dsnform.IsURL(dsn) {
 		base, _, query := splitURL(dsn)

@@ -48,7 +48,7 @@ func TestDatabaseDSN(t *testing.T) {
 		"host=h password=":                                 "dbname=new host=h password=",
 		`host=h password=a\`:                               `dbname=new host=h password=a\`,
 	} {
-		got, err := databaseDSN(dsn, "new")
+		got, err := DatabaseDSN(dsn, "new")
 		if err != nil {
 			t.Errorf("%s: %v", dsn, err)
 			continue

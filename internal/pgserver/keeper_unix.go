@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"strings"
@@ -47,6 +46,7 @@ type keeper struct {
 
 	listener net.Listener
 	accepted chan net.Conn
+	wishes   chan wish
 	ended    chan struct{} // a lease has
 	started  chan struct{} // closed when reply is known
 	reply    []byte
@@ -63,7 +63,7 @@ func (k *keeper) run() error {
 	}
 	_ = file.Close() // listener has a copy
 	k.listener = listener
-	k.accepted, k.ended, k.started = make(chan net.Conn), make(chan struct{}), make(chan struct{})
+	k.accepted, k.wishes, k.ended, k.started = make(chan net.Conn), make(chan wish), make(chan struct{}), make(chan struct{})
 	closing := make(chan struct{})
 	go k.accept(closing)
 	go k.start()
@@ -136,6 +136,8 @@ func (k *keeper) serve() {
 			leases++
 			idle.Stop()
 			go k.lease(conn)
+		case w := <-k.wishes:
+			k.Linger = max(k.Linger, w.Linger)
 		case <-k.ended:
 			if leases--; leases > 0 {
 				continue
@@ -158,7 +160,10 @@ func (k *keeper) serve() {
 func (k *keeper) lease(conn net.Conn) {
 	<-k.started
 	if _, err := conn.Write(k.reply); err == nil {
-		_, _ = io.Copy(io.Discard, conn) // until it ends
+		wishes := json.NewDecoder(conn)
+		for w := (wish{}); wishes.Decode(&w) == nil; { // until it ends
+			k.wishes <- w
+		}
 	}
 	_ = conn.Close()
 	k.ended <- struct{}{}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // answer is what the keeper tells those who connect, as soon as it knows.
@@ -19,34 +20,41 @@ type answer struct {
 	Error string
 }
 
-// join returns the connection string of the server that this user's processes share, and a function that gives the lease
-// back. The lease is a connection to the keeper, which the kernel closes when the process ends in whatever way.
-func join(ctx context.Context, with settings) (dsn string, release func() error, err error) {
+// wish is what a client may tell the keeper.
+type wish struct {
+	Linger time.Duration // at least so long after the last lease
+}
+
+// join returns the server that this user's processes share; to stop it gives the lease back. The lease is a connection to the
+// keeper, which the kernel closes when the process ends in whatever way.
+func join(ctx context.Context, with settings) (running, error) {
 	programs, err := findBinaries(with.path, with.globs)
 	if err != nil {
-		return "", nil, err
+		return running{}, err
 	}
 	h := homeOf(with, programs)
 	start := func(listener *os.File) error { return startKeeper(h, with, listener) }
 	for range joinAttempts {
 		conn, err := h.dial(start)
 		if err != nil {
-			return "", nil, fmt.Errorf("pgserver: join the shared server: %w", err)
+			return running{}, fmt.Errorf("pgserver: join the shared server: %w", err)
 		}
 		reply, err := ask(ctx, conn)
 		switch {
 		case err == nil && reply.Error == "":
-			return reply.DSN, conn.Close, nil
+			return running{dsn: reply.DSN, stop: conn.Close, linger: func(d time.Duration) error {
+				return json.NewEncoder(conn).Encode(wish{Linger: d})
+			}}, nil
 		case err == nil:
-			return "", nil, errors.Join(errors.New(reply.Error), conn.Close())
+			return running{}, errors.Join(errors.New(reply.Error), conn.Close())
 		case ctx.Err() != nil:
 			_ = conn.Close()
-			return "", nil, fmt.Errorf("pgserver: the shared server is not ready: %w; its log is %s", ctx.Err(), h.log())
+			return running{}, fmt.Errorf("pgserver: the shared server is not ready: %w; its log is %s", ctx.Err(), h.log())
 		}
 		_ = conn.Close() // the keeper has just ended
 	}
 	log, _ := os.ReadFile(h.log()) // if there is none, there is nothing to show
-	return "", nil, fmt.Errorf("pgserver: the process that is to keep the shared server ends at once; its log: %s", log)
+	return running{}, fmt.Errorf("pgserver: the process that is to keep the shared server ends at once; its log: %s", log)
 }
 
 // joinAttempts is how often join tries. A second time is rare: the last keeper was about to go.

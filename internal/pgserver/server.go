@@ -42,7 +42,9 @@ type Server struct {
 type running struct {
 	dsn  string
 	stop func() error
-	gone <-chan struct{} // closed when it has ended, by itself too
+	gone <-chan struct{} // closed when it has ended, by itself too; nil of a shared one
+
+	linger func(time.Duration) error // of a shared one
 }
 
 // settings is what a start depends on outside of this package.
@@ -101,6 +103,8 @@ type launch struct {
 	own  bool         // started here, so it may be treated roughly
 	stop func() error // nil if there is nothing to stop
 	err  error
+
+	linger func(time.Duration) error // of a shared server
 }
 
 // DSN returns the connection string of the server's maintenance database, in
@@ -115,6 +119,28 @@ func (s *Server) DSN(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return l.dsn, nil
+}
+
+// Own reports whether the server was started by this package, so that it may be treated roughly and needs no tidying up: it
+// goes with all that is in it. It waits like [Server.DSN], and returns false if there is no server.
+func (s *Server) Own(ctx context.Context) bool {
+	l, err := s.ready(ctx)
+	return err == nil && l.own
+}
+
+// Linger lets a shared server stay for at least so long after the last process that uses it. It does nothing to others.
+func (s *Server) Linger(d time.Duration) error {
+	s.mu.Lock()
+	l := s.first
+	s.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	<-l.done
+	if l.linger == nil {
+		return nil
+	}
+	return l.linger(d)
 }
 
 // ready waits until the server is there, and starts it on first use.
@@ -161,12 +187,12 @@ func (l *launch) run(ctx context.Context, with settings, shared bool) {
 		return
 	}
 	l.own = true
+	begin := start
 	if shared {
-		l.dsn, l.stop, l.err = join(ctx, with)
-		return
+		begin = join
 	}
-	server, err := start(ctx, with)
-	l.dsn, l.stop, l.err = server.dsn, server.stop, err
+	server, err := begin(ctx, with)
+	l.dsn, l.stop, l.linger, l.err = server.dsn, server.stop, server.linger, err
 }
 
 // Stop stops the server, if one was started, and removes its directory. Open
