@@ -197,6 +197,30 @@ func TestEachMigrationIsOneTransaction(t *testing.T) {
 	})
 }
 
+// TestIsolation has a pool whose transactions are of another kind than those of migrations.
+func TestIsolation(t *testing.T) {
+	t.Parallel()
+	pool := openAs(t, "pgx", server.Database(t)+"&default_transaction_isolation=serializable")
+	const level = "SELECT current_setting('transaction_isolation') AS level"
+	inGo := func(ctx context.Context, tx *schemadb.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO {{tables.seen}} "+level)
+		return err
+	}
+	apply(t, schemadb.New(pool, "app"), files{"1_a.sql": "CREATE TABLE {{tables.seen}} AS " + level,
+		"2_copy.sql": "COPY {{tables.seen}} FROM stdin;\nread committed\n\\.\nINSERT INTO {{tables.seen}} " + level}, migrations.Go(3, "fn", inGo, nil))
+	want(t, "levels", query(t, pool, "SELECT level, count(*) FROM app.seen GROUP BY 1"), "read committed|4")
+}
+
+// TestDurationsBeforeAFailure has a message of three migrations, of which the last one fails. How long the second one took is
+// noted with the third.
+func TestDurationsBeforeAFailure(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
+	_, err := migrator(t, schemadb.New(pool, "app"), files{"1_a.sql": "SELECT 1", "2_b.sql": "SELECT 1", "3_c.sql": "SELECT 1/0"}).Apply(t.Context())
+	wantTexts(t, err, "3_c.sql", "division by zero")
+	want(t, "durations", query(t, pool, "SELECT filename, execution_time_ms >= 0 FROM app.schema_migrations ORDER BY id"), "1_a.sql|true\n2_b.sql|<nil>")
+}
+
 // TestFirstMigrationFails sees that not even the schema stays.
 func TestFirstMigrationFails(t *testing.T) {
 	t.Parallel()

@@ -149,3 +149,26 @@ func TestRepeatable(t *testing.T) {
 		wantTexts(t, err, "R__b.sql: applied, but the file is gone")
 	})
 }
+
+// TestDriftBesideRepeatable has a repeatable file in the history. It has no version that others could be lower than.
+func TestDriftBesideRepeatable(t *testing.T) {
+	t.Parallel()
+	db := schemadb.New(open(t), "app")
+	f := three.with("R__r.sql", "SELECT 1")
+	apply(t, db, f.without("2_two.sql"))
+	_, err := migrator(t, db, f).Apply(t.Context())
+	wantTexts(t, err, "2_two.sql: not applied, but")
+}
+
+// TestRowOfRepeatable sees that all of the row is new when the file runs again.
+func TestRowOfRepeatable(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
+	db := schemadb.New(pool, "app")
+	f := files{"R__a.sql": "SELECT 1", "R__b.sql": alone("SELECT 1")}
+	apply(t, db, f)
+	execOn(t, pool, "UPDATE app.schema_migrations SET applied_by = 'nobody', applied_at = '2001-02-03', execution_time_ms = -1")
+	wantFiles(t, "changed", apply(t, db, f.with("R__a.sql", "SELECT 2").with("R__b.sql", alone("SELECT 2"))), "R__a.sql R__b.sql")
+	want(t, "rows", query(t, pool, "SELECT filename, applied_by = current_user, applied_at > '2001-02-03', execution_time_ms >= 0 FROM app.schema_migrations ORDER BY 1"),
+		"R__a.sql|true|true|true\nR__b.sql|true|true|true")
+}

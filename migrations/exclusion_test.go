@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgdbm/pgdbm/migrations"
 )
@@ -206,6 +207,53 @@ func (b *blocked) checkHolder(holders []string) {
 	}
 }
 
+// TestHoldersAreNotThoseWhoShare has another run of the module, in another schema. It is not in the way.
+func TestHoldersAreNotThoseWhoShare(t *testing.T) {
+	t.Parallel()
+	for name, noTransaction := range map[string]bool{"transaction": false, "no transaction": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBlocked(t, noTransaction)
+			sharer := b.connect()
+			b.exec(sharer, "SELECT pg_advisory_lock_shared(hashtext('pgdbm_migration_s'))")
+			err := b.wait("the run", beginApply(t.Context(), b.again(migrations.WaitLimit(0))))
+			var waited *migrations.WaitError
+			if !errors.As(err, &waited) || len(waited.Holders) != 1 || strings.HasPrefix(waited.Holders[0], pidOf(sharer)) {
+				t.Errorf("error = %v, want one holder, which is not %s", err, pidOf(sharer))
+			}
+			b.exec(sharer, "SELECT pg_advisory_unlock_all()")
+			b.open()
+			b.succeeds("the first run", b.other)
+		})
+	}
+}
+
+// TestWaitIsLoggedOnce has a run that tries several times while it waits.
+func TestWaitIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	b := newBlocked(t, false)
+	j := newJournal()
+	waiting := beginApply(t.Context(), b.again(j.option()))
+	b.awaitEvent(j, "waiting for another run")
+	const attempts = "SELECT COALESCE(string_agg(virtualtransaction, ' ' ORDER BY virtualtransaction), '') FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' " +
+		"AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+	for range 4 { // each time it takes the module's lock in another transaction
+		last := read[string](b.lab, attempts)
+		b.await("another attempt", func() bool {
+			now := read[string](b.lab, attempts)
+			return now != last && strings.Contains(now, " ") // both runs have it
+		})
+	}
+	b.open()
+	b.succeeds("the first run", b.other)
+	b.succeeds("the one that has waited", waiting)
+	for len(j.events) > 0 {
+		if event := <-j.events; strings.Contains(event, "waiting for another run") {
+			t.Errorf("it is logged again: %s", event)
+		}
+	}
+}
+
 // TestWaitLimitBeginsAnew shows that who gets on is not in the way for ever.
 func TestWaitLimitBeginsAnew(t *testing.T) {
 	t.Parallel()
@@ -279,6 +327,68 @@ func TestHistoryLockedByOthers(t *testing.T) {
 				l.checkMarks([]string{"s"}, "1 2")
 			})
 		}
+	}
+}
+
+// TestHookAndErrorOfAWait look at a run that has not got at the history: nothing has run, and the error says why.
+func TestHookAndErrorOfAWait(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{"transaction": "", "no transaction": "-- pgdbm:no-transaction\n", "rows": "COPY public.marks FROM stdin;\n\\.\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			l.exec(l.admin, marks)
+			pool := l.pool("pgx", 0)
+			l.succeeds("the first run", beginApply(t.Context(), l.migrator(pool, "s", sqlFiles("001_a.sql", mark("1")))))
+			other := l.connect()
+			l.exec(other, "BEGIN; LOCK TABLE s.schema_migrations IN ROW EXCLUSIVE MODE") // which lets others read
+			var before, after []string
+			err := l.wait("the run", beginApply(t.Context(), l.migrator(pool, "s", sqlFiles("001_a.sql", mark("1"), "002_b.sql", text+mark("2")),
+				migrations.WaitLimit(0),
+				migrations.Before(func(_ context.Context, s migrations.Step) error {
+					before = append(before, s.Migration.File)
+					return nil
+				}),
+				migrations.After(func(_ context.Context, s migrations.Step, _ error) { after = append(after, s.Migration.File) }))))
+			var waited *migrations.WaitError
+			var cause *pgconn.PgError
+			if !errors.As(err, &waited) || !errors.As(waited.Err, &cause) || cause.Code != "55P03" {
+				t.Errorf("error = %v, want a *WaitError because of the lock", err)
+			}
+			wantTexts(t, err, pidOf(other), "the last attempt", "55P03")
+			wantFiles(t, "Before", before, "002_b.sql")
+			wantFiles(t, "After", after, "")
+			l.exec(other, "COMMIT")
+			l.checkMarks([]string{"s"}, "1")
+		})
+	}
+}
+
+// TestHistoryLockedBeforeItMoves has a session that writes to the schema's own history when that is to go to the shared one.
+func TestHistoryLockedBeforeItMoves(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string][]string{"nothing pending": nil, "a file pending": {"002_b.sql", mark("2")},
+		"without a transaction": {"002_b.sql", "-- pgdbm:no-transaction\n" + mark("2")}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			l.exec(l.admin, marks)
+			pool := l.pool("pgdbm", 0)
+			names := []string{"001_a.sql", mark("1")}
+			l.succeeds("the first run", beginApply(t.Context(), l.migrator(pool, "s", sqlFiles(names...))))
+			other := l.connect()
+			l.exec(other, "BEGIN; LOCK TABLE s.schema_migrations IN ROW EXCLUSIVE MODE")
+			files := sqlFiles(append(names, more...)...)
+			err := l.wait("the run that gives up", beginApply(t.Context(), l.migrator(pool, "s", files, inBooks, migrations.WaitLimit(0))))
+			if !errors.As(err, new(*migrations.WaitError)) {
+				t.Errorf("error = %v, want a *WaitError", err)
+			}
+			l.exec(other, "COMMIT")
+			l.succeeds("the next run", beginApply(t.Context(), l.migrator(pool, "s", files, inBooks)))
+			if read[bool](l, "SELECT to_regclass('s.schema_migrations') IS NOT NULL") {
+				t.Error("the history has not moved")
+			}
+		})
 	}
 }
 

@@ -127,6 +127,19 @@ func TestHistoryWithDuplicates(t *testing.T) {
 	want(t, "history", recorded(t, pool, "app"), "")
 }
 
+// TestHistoryOfNobody has a row without a module for a file that is not ours: it may be anybody's.
+func TestHistoryOfNobody(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
+	db := schemadb.New(pool, "app")
+	apply(t, db, three)
+	execOn(t, pool, "INSERT INTO app.schema_migrations (filename, checksum) VALUES ('x.sql', 'x')")
+	wantFiles(t, "Apply", apply(t, db, three), "")
+	if err := migrator(t, db, three).Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestModulesInOneSchema sees that they do not touch each other's rows.
 func TestModulesInOneSchema(t *testing.T) {
 	t.Parallel()

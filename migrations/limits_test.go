@@ -44,6 +44,26 @@ func TestLimitsOfThePool(t *testing.T) {
 	}
 }
 
+// TestLimitsComeBack sees that nobody gets a connection whose timeouts were changed for a file without a transaction.
+func TestLimitsComeBack(t *testing.T) {
+	t.Parallel()
+	pool := openAs(t, "pgx", server.Database(t)+"&statement_timeout=7s&lock_timeout=8s")
+	pool.SetMaxOpenConns(2)
+	apply(t, schemadb.New(pool, "app"), files{"1_a.sql": alone("SELECT 1")})
+	for range 2 { // the connections that are idle now
+		conn, err := pool.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		var limits string
+		if err := conn.QueryRowContext(t.Context(), "SELECT current_setting('statement_timeout') || current_setting('lock_timeout')").Scan(&limits); err != nil {
+			t.Fatal(err)
+		}
+		want(t, "limits", limits, "7s8s")
+	}
+}
+
 // TestLockTimeoutOfThePool shows that files without a transaction wait, and that others do not.
 func TestLockTimeoutOfThePool(t *testing.T) {
 	t.Parallel()

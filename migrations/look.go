@@ -22,7 +22,7 @@ type state struct {
 	ownProgress     bool // there is a progress table beside it, with rows of the target
 	ownProgressOnly bool // that table can go
 	rows            int  // how many rows of the target the history has
-	stale           bool // the schema does not exist, but a shared history has rows of one that did
+	stale           bool // the schema does not exist, but a shared history has rows of one that did, of any module
 	applied         []applied
 }
 
@@ -111,7 +111,7 @@ func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
 			"FROM (SELECT %s::pg_catalog.name AS name) s LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.name "+
 			"LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = '%s' "+
 			"LEFT JOIN pg_catalog.pg_class p ON p.relnamespace = n.oid AND p.relname = '%s';\n%s",
-			literal(t.schema), ownTable, progressTable, "SELECT EXISTS (SELECT FROM "+t.progress()+" WHERE "+t.rows()+")")
+			literal(t.schema), ownTable, progressTable, "SELECT EXISTS ("+t.books()+")")
 	}
 	results, err := s.read(ctx, message)
 	if hasCode(err, undefinedColumn, wrongObjectType) {
@@ -129,7 +129,7 @@ func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
 	}
 	st.schema, st.own = isTrue(results[1].Rows[0][0]), isTrue(results[1].Rows[0][1])
 	if !st.schema { // what there is belongs to a schema that has been dropped since
-		st.stale = len(st.applied) > 0 || isTrue(results[2].Rows[0][0])
+		st.stale = isTrue(results[2].Rows[0][0])
 		st.rows, st.applied = 0, nil
 	}
 	if st.own {

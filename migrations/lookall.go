@@ -125,13 +125,13 @@ func (w *worker) lookShared(ctx context.Context, targets []target) ([]glance, er
 	for _, row := range results[0].Rows {
 		upToDate[string(row[0])] = isTrue(row[1])
 	}
-	half := map[string]bool{} // have begun a file without a transaction
-	for _, row := range results[1].Rows {
-		half[string(row[0])] = true
-	}
 	own := make(map[string]bool, len(targets)) // the schemas that exist: whether they have a history of their own
-	for _, row := range results[2].Rows {
+	for _, row := range results[1].Rows {
 		own[string(row[0])] = isTrue(row[1])
+	}
+	stale, err := w.lookDropped(ctx, targets, own)
+	if err != nil {
+		return nil, err
 	}
 	found := make([]glance, len(targets))
 	for i, t := range targets {
@@ -139,7 +139,7 @@ func (w *worker) lookShared(ctx context.Context, targets []target) ([]glance, er
 		hasOwn, exists := own[t.schema]
 		switch {
 		case !exists:
-			found[i].state = &state{table: true, stale: begun || half[t.schema]}
+			found[i].state = &state{table: true, stale: stale[t.schema]}
 		case hasOwn: // its rows have to move
 		case !begun:
 			found[i].state = &state{schema: true, table: true}
@@ -150,8 +150,33 @@ func (w *worker) lookShared(ctx context.Context, targets []target) ([]glance, er
 	return found, nil
 }
 
-// sharedQueries ask which targets have a history, and whether it is that of the source; which have begun a file without a
-// transaction; and which schemas exist. The server compares, because to read 50,000 rows takes longer.
+// lookDropped finds out which schemas that do not exist are in the shared history or beside it, because they have been dropped.
+func (w *worker) lookDropped(ctx context.Context, targets []target, exists map[string]bool) (map[string]bool, error) {
+	var missing []string
+	for _, t := range targets {
+		if _, ok := exists[t.schema]; !ok {
+			missing = append(missing, t.schema)
+		}
+	}
+	stale := map[string]bool{}
+	if missing == nil {
+		return stale, nil
+	}
+	var queries []string
+	for _, table := range []string{targets[0].history(), targets[0].progress()} {
+		queries = append(queries, "SELECT schema_name FROM "+table+" JOIN pg_catalog.unnest("+textArray(missing)+") s (name) ON schema_name = s.name")
+	}
+	results, err := w.session.read(ctx, strings.Join(queries, " UNION "))
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range results[0].Rows {
+		stale[string(row[0])] = true
+	}
+	return stale, nil
+}
+
+// sharedQueries ask which targets have a history, and whether it is that of the source; and which schemas exist. The server compares, because to read 50,000 rows takes longer.
 func (w *worker) sharedQueries(targets []target) string {
 	module := "module_name = schema_name"
 	if w.options.module != "" {
@@ -169,8 +194,7 @@ func (w *worker) sharedQueries(targets []target) string {
 	schemas := "pg_catalog.unnest(" + textArray(names) + ") s (name)"
 	return fmt.Sprintf(`SELECT schema_name, pg_catalog.count(*) = %d AND pg_catalog.bool_and(COALESCE(checksum = m.sum, false))
 FROM %s JOIN %s ON schema_name = s.name LEFT JOIN %s ON filename = m.file WHERE %s GROUP BY schema_name;
-SELECT DISTINCT schema_name FROM %s WHERE %s;
 SELECT n.nspname, c.oid IS NOT NULL FROM pg_catalog.pg_namespace n JOIN %s ON n.nspname = s.name::pg_catalog.name
 LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = '%s'`,
-		len(files), targets[0].history(), schemas, source, module, targets[0].progress(), module, schemas, ownTable)
+		len(files), targets[0].history(), schemas, source, module, schemas, ownTable)
 }

@@ -153,3 +153,14 @@ func TestDigestWithoutModule(t *testing.T) {
 	execute(t, pool, "INSERT INTO one.schema_migrations (filename, checksum) SELECT filename, checksum FROM one.schema_migrations")
 	wantLists(t, applyAll(t, pool, abc(), slices.Values(names), module), lists{upToDate: names})
 }
+
+// TestDigestWithDuplicates has as many rows as there are files, but one file is there twice and another one is not.
+func TestDigestWithDuplicates(t *testing.T) {
+	t.Parallel()
+	pool, one := newPool(t), []string{"one"}
+	applyAll(t, pool, abc(), slices.Values(one))
+	execute(t, pool, "DELETE FROM one.schema_migrations WHERE filename = '003_c.sql'", "DROP TABLE one.c",
+		"INSERT INTO one.schema_migrations (filename, checksum) SELECT filename, checksum FROM one.schema_migrations WHERE filename = '001_a.sql'")
+	wantLists(t, applyAll(t, pool, abc(), slices.Values(one)), lists{applied: one})
+	wantList(t, "tables", tables(t, pool, "one"), []string{"a", "b", "c"})
+}

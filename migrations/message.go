@@ -148,7 +148,7 @@ func (m *message) open(g guard, saving string) {
 	}
 	if g.forgetOld {
 		for _, table := range []string{t.history(), t.progress()} {
-			m.add(guards, "DELETE FROM "+table+" WHERE "+t.rows())
+			m.add(guards, "DELETE FROM "+table+" WHERE schema_name = "+literal(t.schema))
 		}
 	}
 	if g.move {

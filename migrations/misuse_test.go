@@ -36,6 +36,14 @@ func TestUndoWithoutTheLastFile(t *testing.T) {
 	want(t, "history", recorded(t, db.Pool(), "app"), "1_a.sql 2_b.sql R__r.sql")
 }
 
+// TestUndoWithoutARepeatableFile has a file that is gone, and that does not say which versioned one is the last.
+func TestUndoWithoutARepeatableFile(t *testing.T) {
+	t.Parallel()
+	db := schemadb.New(open(t), "app")
+	apply(t, db, undoable.with("R__r.sql", "SELECT 1"))
+	wantFiles(t, "Rollback", ran(t)(migrator(t, db, undoable, migrations.AllowRemoved()).Rollback(t.Context(), 1)), "3_three.sql")
+}
+
 // TestSessionOfFunctions has a function that leaves all that it can in its session. A pool of two shows it to the next tenant.
 func TestSessionOfFunctions(t *testing.T) {
 	t.Parallel()
@@ -81,7 +89,8 @@ func TestSessionOfCalledFunctions(t *testing.T) {
 	pool := openAs(t, "pgx", server.Database(t))
 	db := schemadb.New(pool, "app")
 	apply(t, db, files{"1_f.sql": "CREATE FUNCTION {{schema}}.f() RETURNS text LANGUAGE sql AS $$ SELECT set_config('search_path', 'app', false) $$"})
-	for i, text := range []string{"SELECT {{schema}}.f()", "SELECT pg_advisory_lock(42)", "SELECT pg_try_advisory_lock_shared(42)"} {
+	for i, text := range []string{"SELECT {{schema}}.f()", "SELECT pg_advisory_lock(42)", "SELECT pg_try_advisory_lock_shared(42)",
+		"CREATE TABLE {{tables.t}} (x int);\nCOPY {{tables.t}} FROM stdin;\n1\n\\.\nSELECT {{schema}}.f()"} {
 		all := files{"1_f.sql": "CREATE FUNCTION {{schema}}.f() RETURNS text LANGUAGE sql AS $$ SELECT set_config('search_path', 'app', false) $$"}
 		apply(t, db, all.with(fmt.Sprintf("%d_g.sql", i+2), text), migrations.AllowRemoved())
 		for range 3 { // the connections that are idle now

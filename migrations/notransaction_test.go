@@ -1,6 +1,7 @@
 package migrations_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"database/sql"
 	"errors"
@@ -213,4 +214,71 @@ func TestStatementsThatWereRunning(t *testing.T) {
 			want(t, "history", recorded(t, pool, "app"), "")
 		})
 	}
+}
+
+// TestOnlyTheFirstWasRunning has an earlier run that has died in the second statement. What the later ones fail with, or meet,
+// is somebody else's.
+func TestOnlyTheFirstWasRunning(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ meanwhile, statement string }{
+		"table": {"CREATE TABLE app.t (id int)", "CREATE TABLE {{tables.t}} ()"},
+		"index": {"CREATE UNIQUE INDEX CONCURRENTLY t_id ON app.rows (id)", "CREATE UNIQUE INDEX CONCURRENTLY t_id ON {{tables.rows}} (id)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := open(t)
+			db := schemadb.New(pool, "app")
+			_, err := migrator(t, db, files{"1_a.sql": alone("SELECT 1", "SELECT 1/0", c.statement)}).Apply(t.Context())
+			wantTexts(t, err, "division by zero")
+			execOn(t, pool, "UPDATE app.schema_migrations_progress SET running = $1", sum("SELECT 2;"))
+			execOn(t, pool, "CREATE TABLE app.rows AS SELECT 1 AS id FROM generate_series(1, 2)")
+			_, _ = pool.ExecContext(t.Context(), c.meanwhile) // the index cannot become unique, so an invalid one is left
+			execOn(t, pool, "DELETE FROM app.rows")
+			_, err = migrator(t, db, files{"1_a.sql": alone("SELECT 1", "SELECT 2", c.statement)}).Apply(t.Context())
+			wantTexts(t, err, "1_a.sql:4:1", "42P07", "number 3")
+		})
+	}
+}
+
+// TestResumeRepeatsSettings has each way to change one before the statement that fails.
+func TestResumeRepeatsSettings(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
+	db := schemadb.New(pool, "app")
+	begin := []string{"SELECT pg_catalog.set_config('work_mem', '7MB', false)", "SET maintenance_work_mem = '9MB'", "RESET maintenance_work_mem",
+		"SET temp_buffers = '11MB'"}
+	_, err := migrator(t, db, files{"1_a.sql": alone(append(begin, "SELECT 1/0")...)}).Apply(t.Context())
+	wantTexts(t, err, "division by zero", "number 5")
+	const now = "SELECT current_setting('work_mem'), current_setting('maintenance_work_mem'), current_setting('temp_buffers')"
+	wantFiles(t, "the rest", apply(t, db, files{"1_a.sql": alone(append(begin, "CREATE TABLE {{tables.seen}} (a, b, c) AS "+now)...)}), "1_a.sql")
+	want(t, "settings", query(t, pool, "SELECT a, b = current_setting('maintenance_work_mem'), c FROM app.seen"), "7MB|true|11MB")
+}
+
+// TestDoneMeanwhile has another run that does all of the file after this one has looked.
+func TestDoneMeanwhile(t *testing.T) {
+	t.Parallel()
+	onPools(t, func(t *testing.T, pool *sql.DB) {
+		db := schemadb.New(pool, "app")
+		f := files{"1_log.sql": "CREATE TABLE {{tables.log}} (what text)", "2_b.sql": alone("INSERT INTO {{tables.log}} VALUES ('b')")}
+		apply(t, db, f.without("2_b.sql"))
+		meanwhile := migrations.Before(func(context.Context, migrations.Step) error {
+			wantFiles(t, "the other run", apply(t, db, f), "2_b.sql")
+			return nil
+		})
+		wantFiles(t, "Apply", apply(t, db, f, meanwhile), "")
+		want(t, "rows", query(t, pool, "SELECT what FROM app.log"), "b")
+	})
+}
+
+// TestForgetOneOfTwo has two files that were begun, each by a program that does not know the other one.
+func TestForgetOneOfTwo(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
+	db := schemadb.New(pool, "app")
+	for _, file := range []string{"1_a.sql", "2_b.sql"} {
+		_, err := migrator(t, db, files{file: alone("SELECT 1", "SELECT 1/0")}).Apply(t.Context())
+		wantTexts(t, err, "division by zero")
+	}
+	ran(t)(migrator(t, db, files{"1_a.sql": "SELECT 1"}).Forget(t.Context(), "1_a.sql"))
+	want(t, "progress", progress(t, pool), "app|2_b.sql|1|<nil>")
 }

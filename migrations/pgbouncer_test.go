@@ -32,6 +32,7 @@ func TestRunThroughPgBouncer(t *testing.T) {
 SELECT pg_catalog.set_config('search_path', '', false);
 SET row_security = off;
 SET app.tenant = 'acme';
+SET session_replication_role = replica;
 DO $$ BEGIN PERFORM set_config('app.user', 'x', false); EXECUTE 'SET SESSION "app.key" = 1'; SET app.role TO admin; END $$;
 CREATE TABLE {{tables.dumped}} (x integer);
 COPY {{tables.dumped}} (x) FROM stdin;
@@ -62,12 +63,13 @@ func (l *lab) checkSettings(pool *sql.DB) {
 		defer tx.Rollback()
 		const show = "SELECT concat_ws(' | ', current_setting('search_path'), current_setting('statement_timeout'), " +
 			"current_setting('row_security'), current_setting('lock_timeout'), current_setting('transaction_isolation'), " +
+			"current_setting('session_replication_role'), " +
 			"(SELECT string_agg(NULLIF(current_setting(n, true), ''), ' ') FROM unnest('{app.tenant,app.user,app.role}'::text[]) n))"
 		var got string
 		if err := tx.QueryRowContext(l.Context(), show).Scan(&got); err != nil {
 			l.Fatal(err)
 		}
-		if want := `"$user", public | 0 | on | 0 | read committed`; got != want {
+		if want := `"$user", public | 0 | on | 0 | read committed | origin`; got != want {
 			l.Errorf("the settings of a server connection are %s, want %s", got, want)
 		}
 	}

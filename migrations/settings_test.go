@@ -1,6 +1,7 @@
 package migrations_test
 
 import (
+	"context"
 	"crypto/rand"
 	"database/sql"
 	"fmt"
@@ -70,6 +71,7 @@ var sessionChanges = []string{
 	"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
 	"SET ROLE somebody",
 	"SET LOCAL ROLE somebody",
+	"SET session_replication_role = replica; SET ROLE somebody", // who may not set it back
 	"SET SESSION AUTHORIZATION somebody",
 	"SET SESSION AUTHORIZATION somebody; SET work_mem = '7MB'",
 	"SET ROLE somebody; SET search_path = ''; RESET ROLE",
@@ -224,6 +226,21 @@ func TestRoleWithoutTransaction(t *testing.T) {
 		want(t, "who", query(t, pool, "SELECT count(*) FROM app.seen WHERE who = $1", role), "3")
 		want(t, "progress", progress(t, pool), "")
 	})
+}
+
+// TestRoleOfFunctions has a function that ends as a role which may not set back what it has set before.
+func TestRoleOfFunctions(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
+	role := "r" + strings.ToLower(rand.Text())
+	execOn(t, pool, "CREATE ROLE "+role)
+	t.Cleanup(func() { _, _ = pool.Exec("DROP OWNED BY " + role + "; DROP ROLE " + role) })
+	become := func(ctx context.Context, tx *schemadb.Tx) error {
+		_, err := tx.ExecContext(ctx, "SET session_replication_role = replica; SET ROLE "+role)
+		return err
+	}
+	apply(t, schemadb.New(pool, "app"), nil, migrations.Go(1, "become", become, nil))
+	want(t, "history", query(t, pool, "SELECT filename, applied_by = current_user FROM app.schema_migrations"), "001_become.go|true")
 }
 
 // TestClientEncoding has files that tell the server to read them in another way than they are sent.

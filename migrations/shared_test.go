@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/pgdbm/pgdbm/migrations"
+	"github.com/pgdbm/pgdbm/schemadb"
 )
 
 var (
@@ -501,5 +502,45 @@ func TestSharedHistoryMovesProgress(t *testing.T) {
 			wantList(t, "tables of ours in the schema", tables(t, pool, "s"), nil)
 			wantList(t, "progress", column(t, pool, "SELECT filename FROM books.schema_migrations_progress"), nil)
 		})
+	}
+}
+
+// TestSharedHistoryOfDroppedSchemaWithModules has two modules in a schema that is dropped: the first one to run makes it again.
+func TestSharedHistoryOfDroppedSchemaWithModules(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
+	db := schemadb.New(pool, "one")
+	a, b := files{"1_a.sql": "CREATE TABLE {{tables.a}} ()"}, files{"1_b.sql": "CREATE TABLE {{tables.b}} ()"}
+	for range 2 {
+		wantFiles(t, "a", apply(t, db, a, inBooks, migrations.Module("a")), "1_a.sql")
+		wantFiles(t, "b", apply(t, db, b, inBooks, migrations.Module("b")), "1_b.sql")
+		execOn(t, pool, "DROP SCHEMA one CASCADE")
+	}
+}
+
+// TestHolderOfTheHistoryThatMoves asks who keeps a schema's own history from moving to the shared one.
+func TestHolderOfTheHistoryThatMoves(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	pool := l.pool("pgdbm", 0)
+	db := schemadb.New(pool, "s")
+	f := files{"1_a.sql": "SELECT 1"}
+	apply(t, db, f)
+	other := l.connect()
+	l.exec(other, "BEGIN; LOCK TABLE s.schema_migrations IN ROW EXCLUSIVE MODE")
+	_, err := migrator(t, db, f, inBooks, migrations.WaitLimit(0)).Apply(t.Context())
+	wantTexts(t, err, pidOf(other))
+	l.exec(other, "COMMIT")
+}
+
+// TestApplyAllOfDroppedSchemasWithModules is the same over all schemas.
+func TestApplyAllOfDroppedSchemasWithModules(t *testing.T) {
+	t.Parallel()
+	pool, names := newPool(t), []string{"one", oddSchema}
+	a, b := sqlFiles("001_a.sql", "CREATE TABLE {{tables.a}} ()"), sqlFiles("001_b.sql", "CREATE TABLE {{tables.b}} ()")
+	for range 2 {
+		wantLists(t, applyAll(t, pool, a, slices.Values(names), inBooks, migrations.Module("a")), lists{applied: names})
+		wantLists(t, applyAll(t, pool, b, slices.Values(names), inBooks, migrations.Module("b")), lists{applied: names})
+		execute(t, pool, "DROP SCHEMA one CASCADE; DROP SCHEMA "+quote(oddSchema)+" CASCADE")
 	}
 }

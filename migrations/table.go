@@ -114,6 +114,12 @@ func createShared(schema string) string {
 )`
 }
 
+// books finds the rows of a schema in the shared history and beside it, whatever their module.
+func (t target) books() string {
+	schema := " WHERE schema_name = " + literal(t.schema)
+	return "SELECT schema_name FROM " + t.history() + schema + " UNION ALL SELECT schema_name FROM " + t.progress() + schema
+}
+
 // createProgress creates the table in which a migration without a transaction notes how far it has come: how many statements
 // are done, the checksum of the text up to there, and that of the statement which is running.
 func (t target) createProgress() string {

@@ -83,8 +83,8 @@ func (w *waiting) wait(ctx context.Context, o *options, s *session, t target, pr
 // holders says who holds the target's key, its history, or the Python library's lock of the module.
 func holders(ctx context.Context, s *session, t target) ([]string, error) {
 	conditions := advisory(fmt.Sprint(t.key())) + " OR " + advisory(moduleKey(t.module)) + " AND l.mode = 'ExclusiveLock'"
-	if t.shared == "" && t.schema != "" {
-		conditions += " OR l.relation = pg_catalog.to_regclass(" + literal(t.history()) + ") AND l.mode ~ 'Exclusive|^ShareLock'"
+	if t.schema != "" { // also a history that has to move to the shared one
+		conditions += " OR l.relation = pg_catalog.to_regclass(" + literal(t.ownHistory()) + ") AND l.mode ~ 'Exclusive|^ShareLock'"
 	}
 	return lockers(ctx, s, "l.granted AND ("+conditions+")")
 }
