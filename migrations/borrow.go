@@ -95,7 +95,7 @@ func liveWithin(ctx context.Context, pool *sql.DB, limit time.Duration) (*sessio
 		if err = s.learn(ctx); err == nil {
 			return s, nil
 		}
-		s.spoiled = s.spoiled || !errors.Is(err, errDriver) && !errors.Is(err, errLiterals)
+		s.spoiled = s.spoiled || !errors.Is(err, errDriver) && !errors.Is(err, errLiterals) && !errors.Is(err, errClientEncoding)
 		cut := s.spoiled && ctx.Err() == nil
 		s.close()
 		if idle--; idle < 0 || !cut {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/pgdbm/pgdbm/migrations"
@@ -148,4 +149,129 @@ func TestProgressEnds(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestUndoThatDiesAtOnce has an undo of one statement which commits a part of its work.
+func TestUndoThatDiesAtOnce(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
+	db := schemadb.New(pool, "app")
+	f := files{"1_a.sql": "CREATE TABLE {{tables.a}} ()",
+		"down/1_a.sql": alone("DO $$ BEGIN DROP TABLE {{tables.a}}; COMMIT; PERFORM pg_terminate_backend(pg_backend_pid()); END $$")}
+	apply(t, db, f)
+	_, err := migrator(t, db, f).Rollback(t.Context(), 1)
+	wantTexts(t, err, "57P01")
+	for name, err := range map[string]error{"Apply": errOf(migrator(t, db, f).Apply(t.Context())),
+		"ApplyAll": errOf(migrations.ApplyAll(t.Context(), pool, f.fs(), slices.Values([]string{"app"}), quiet))} {
+		var drift *migrations.DriftError
+		if !errors.As(err, &drift) || len(drift.HalfUndone) != 1 {
+			t.Errorf("%s: error = %v", name, err)
+		}
+	}
+}
+
+// TestUndoThatFailsAtOnce leaves everything as it was.
+func TestUndoThatFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	db := schemadb.New(open(t), "app")
+	f := files{"1_a.sql": "CREATE TABLE {{tables.a}} ()", "down/1_a.sql": alone("SELECT 1/0", "DROP TABLE {{tables.a}}")}
+	apply(t, db, f)
+	_, err := migrator(t, db, f).Rollback(t.Context(), 1)
+	wantTexts(t, err, "division by zero", "none of its statements is done")
+	wantFiles(t, "Apply", apply(t, db, f), "")
+}
+
+// TestForgetHalfUndone has an undo that has taken a view with it before it failed.
+func TestForgetHalfUndone(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
+	db := schemadb.New(pool, "app")
+	f := files{"1_a.sql": "CREATE TABLE {{tables.a}} (x int)", "R__v.sql": "CREATE OR REPLACE VIEW {{tables.v}} AS SELECT x FROM {{tables.a}}",
+		"down/1_a.sql": alone("DROP TABLE {{tables.a}} CASCADE", "SELECT 1/0")}
+	apply(t, db, f)
+	m := migrator(t, db, f)
+	_, err := m.Rollback(t.Context(), 1)
+	wantTexts(t, err, "division by zero")
+	ran(t)(m.Forget(t.Context(), "1_a.sql"))
+	wantFiles(t, "Apply", apply(t, db, f), "1_a.sql R__v.sql")
+}
+
+// TestHalfDoneInTheWay has a file that has stopped in its middle, and what must not happen before it is finished.
+func TestHalfDoneInTheWay(t *testing.T) {
+	t.Parallel()
+	for name, file := range map[string]string{"versioned": "2_b.sql", "repeatable": "R__b.sql"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := open(t)
+			db := schemadb.New(pool, "app")
+			f := files{"1_a.sql": "CREATE TABLE {{tables.a}} ()", "down/1_a.sql": "DROP TABLE {{tables.a}} CASCADE",
+				file: alone("ALTER TABLE {{tables.a}} ADD COLUMN b int", "SELECT 1/0")}
+			_, err := migrator(t, db, f).Apply(t.Context())
+			wantTexts(t, err, "division by zero")
+			verbs := map[string]error{"Rollback": errOf(migrator(t, db, f).Rollback(t.Context(), 1)), "Redo": errOf(migrator(t, db, f).Redo(t.Context())),
+				"MigrateTo": errOf(migrator(t, db, f).MigrateTo(t.Context(), 0))}
+			if name == "versioned" {
+				verbs["in a transaction"] = errOf(migrator(t, db, f.with(file, "SELECT 2")).Apply(t.Context()))
+			}
+			for what, err := range verbs {
+				var drift *migrations.DriftError
+				if !errors.As(err, &drift) || len(drift.HalfDone) != 1 || drift.HalfDone[0] != file {
+					t.Errorf("%s: error = %v", what, err)
+				}
+			}
+			repaired := migrator(t, db, f.with(file, alone("ALTER TABLE {{tables.a}} ADD COLUMN b int", "SELECT 1")))
+			wantFiles(t, "the rest", ran(t)(repaired.Apply(t.Context())), file)
+			if name == "repeatable" {
+				wantFiles(t, "Rollback", ran(t)(repaired.Rollback(t.Context(), 1)), "1_a.sql")
+			}
+		})
+	}
+}
+
+// TestHistoryThatRefuses has a trigger that does not let the history be written when all is done.
+func TestHistoryThatRefuses(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
+	db := schemadb.New(pool, "app")
+	f := files{"1_log.sql": "CREATE TABLE {{tables.log}} (x int)"}
+	apply(t, db, f)
+	execOn(t, pool, `CREATE FUNCTION app.no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+		CREATE TRIGGER no BEFORE INSERT ON app.schema_migrations EXECUTE FUNCTION app.no()`)
+	f = f.with("2_alone.sql", alone("SELECT 1", "INSERT INTO {{tables.log}} VALUES (1)"))
+	_, err := migrator(t, db, f).Apply(t.Context())
+	wantTexts(t, err, "all of its statements are done")
+	execOn(t, pool, "DROP TRIGGER no ON app.schema_migrations")
+	wantFiles(t, "Apply", apply(t, db, f), "2_alone.sql")
+	want(t, "log", query(t, pool, "SELECT count(*) FROM app.log"), "1")
+}
+
+// TestOthersInBetween has another run do something between two migrations of a run.
+func TestOthersInBetween(t *testing.T) {
+	t.Parallel()
+	f := files{"1_a.sql": "SELECT 1", "2_b.sql": "SELECT 2", "down/1_a.sql": "SELECT -1", "down/2_b.sql": "SELECT -2", "R__r.sql": "SELECT 3"}
+	t.Run("Apply in a Redo", func(t *testing.T) {
+		t.Parallel()
+		db := schemadb.New(open(t), "app")
+		apply(t, db, f)
+		redo := migrator(t, db, f, migrations.Before(func(_ context.Context, s migrations.Step) error {
+			if !s.Undo && s.Migration.Version == 2 {
+				wantFiles(t, "in between", apply(t, db, f), "2_b.sql R__r.sql")
+			}
+			return nil
+		}))
+		wantFiles(t, "Redo", ran(t)(redo.Redo(t.Context())), "2_b.sql")
+	})
+	t.Run("Rollback in an Apply", func(t *testing.T) {
+		t.Parallel()
+		db := schemadb.New(open(t), "app")
+		once := true
+		m := migrator(t, db, f, migrations.Before(func(ctx context.Context, s migrations.Step) error {
+			if s.Migration.Version == 2 && once {
+				once = false
+				wantFiles(t, "in between", ran(t)(migrator(t, db, f).Rollback(ctx, 1)), "1_a.sql")
+			}
+			return nil
+		}))
+		wantFiles(t, "Apply", ran(t)(m.Apply(t.Context())), "1_a.sql 1_a.sql 2_b.sql R__r.sql")
+	})
 }

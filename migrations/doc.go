@@ -124,7 +124,8 @@
 //
 //   - An undo may take with it what a repeatable migration has made, so after an undo all of them are pending again: write
 //     them so that they can run twice (CREATE OR REPLACE).
-//   - An undo without a transaction that stops in its middle is a [*DriftError] for everything but the next Rollback.
+//   - An undo without a transaction that stops in its middle is a [*DriftError] for everything but the next Rollback. So is,
+//     for undos of others, a file without a transaction that has stopped in its middle.
 //   - A setting with a dot (app.tenant) that a called function or a Go function sets is not set back. On PgBouncer's server
 //     connections it stays; otherwise the connection is closed.
 //   - The server's transaction_timeout (PostgreSQL 17) counts: a role that migrates should have none.

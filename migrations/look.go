@@ -24,6 +24,8 @@ type state struct {
 	rows            int  // how many rows of the target the history has
 	stale           bool // the schema does not exist, but a shared history has rows of one that did, of any module
 	applied         []applied
+
+	begun []string // files without a transaction of which a part is done
 }
 
 // applied is a row of the history, in the order in which they were written.
@@ -45,6 +47,7 @@ func (s *state) find(file string) *applied {
 
 // after changes the state to what it is when a job is done.
 func (s *state) after(j job) {
+	s.begun = slices.DeleteFunc(s.begun, func(file string) bool { return file == j.m.File })
 	if s.own {
 		s.rows = len(s.applied)
 	}
@@ -105,7 +108,8 @@ func look(ctx context.Context, s *session, t target) (*state, error) {
 }
 
 func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
-	message := fmt.Sprintf("SELECT filename, checksum, module_name IS NULL FROM %s WHERE %s ORDER BY id", t.history(), t.rows())
+	message := fmt.Sprintf("SELECT filename, checksum, module_name IS NULL FROM %s WHERE %s ORDER BY id;\n"+
+		"SELECT pg_catalog.to_regclass(%s) IS NOT NULL", t.history(), t.rows(), literal(t.progress()))
 	if t.shared != "" {
 		message += fmt.Sprintf(";\nSELECT n.nspname IS NOT NULL, c.oid IS NOT NULL, p.oid IS NOT NULL "+
 			"FROM (SELECT %s::pg_catalog.name AS name) s LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.name "+
@@ -124,26 +128,46 @@ func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
 	for _, row := range results[0].Rows {
 		st.applied = append(st.applied, applied{file: string(row[0]), checksum: string(row[1]), nobodys: isTrue(row[2])})
 	}
+	if isTrue(results[1].Rows[0][0]) {
+		if err := lookProgress(ctx, s, t, st); err != nil {
+			return nil, err
+		}
+	}
 	if t.shared == "" {
 		return st, nil
 	}
-	st.schema, st.own = isTrue(results[1].Rows[0][0]), isTrue(results[1].Rows[0][1])
+	st.schema, st.own = isTrue(results[2].Rows[0][0]), isTrue(results[2].Rows[0][1])
 	if !st.schema { // what there is belongs to a schema that has been dropped since
-		st.stale = isTrue(results[2].Rows[0][0])
-		st.rows, st.applied = 0, nil
+		st.stale = isTrue(results[3].Rows[0][0])
+		st.rows, st.applied, st.begun = 0, nil, nil
 	}
 	if st.own {
-		err = lookOwn(ctx, s, t, st, isTrue(results[1].Rows[0][2]))
+		err = lookOwn(ctx, s, t, st, isTrue(results[2].Rows[0][2]))
 	}
 	return st, err
+}
+
+// begun is the condition for files in the progress table of which something may be done.
+const begun = "(statements_done > 0 OR running IS NOT NULL)"
+
+// lookProgress reads which files have been begun.
+func lookProgress(ctx context.Context, s *session, t target, st *state) error {
+	results, err := s.read(ctx, "SELECT filename FROM "+t.progress()+" WHERE "+t.progressRows()+" AND "+begun+" ORDER BY 1")
+	if err != nil {
+		return fmt.Errorf("pgdbm: the table %s cannot be read: %w", t.progress(), err)
+	}
+	for _, row := range results[0].Rows {
+		st.begun = append(st.begun, string(row[0]))
+	}
+	return nil
 }
 
 // lookOwn reads what a target with a shared history still has in a table of its own, and in the progress table beside it.
 func lookOwn(ctx context.Context, s *session, t target, st *state, progress bool) error {
 	message := fmt.Sprintf("SELECT filename, checksum, %s FROM %s ORDER BY id", t.ownRows(), t.ownHistory())
 	if progress {
-		message += fmt.Sprintf(";\nSELECT pg_catalog.count(*) FILTER (WHERE %s) > 0, pg_catalog.count(*) FILTER (WHERE NOT (%[1]s)) = 0 FROM %s",
-			t.progressRows(), t.ownProgress())
+		message += fmt.Sprintf(";\nSELECT pg_catalog.count(*) FILTER (WHERE %s) > 0, pg_catalog.count(*) FILTER (WHERE NOT (%[1]s)) = 0 FROM %[2]s;\n"+
+			"SELECT filename FROM %[2]s WHERE %[1]s AND %[3]s ORDER BY 1", t.progressRows(), t.ownProgress(), begun)
 	}
 	results, err := s.read(ctx, message)
 	switch {
@@ -168,6 +192,9 @@ func lookOwn(ctx context.Context, s *session, t target, st *state, progress bool
 		row := results[1].Rows[0]
 		st.ownProgress, st.ownProgressOnly = isTrue(row[0]), isTrue(row[1])
 		st.ownOnly = st.ownOnly && st.ownProgressOnly // else the other module would not be seen any more
+		for _, row := range results[2].Rows {
+			st.begun = append(st.begun, string(row[0]))
+		}
 	}
 	st.own = st.ownOnly || st.ownRows > 0 || st.ownProgress // an empty one just goes
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,9 @@ func (r *run) withoutTransaction(ctx context.Context, st *state, j job) error {
 		return &busyError{}
 	}
 	f.role = r.session.role
+	if row := now.find(j.m.File); row != nil {
+		f.checksum = row.checksum
+	}
 	if f.texts, err = j.script().expand(r.target.name); err != nil {
 		return r.failed(j, err)
 	}
@@ -57,10 +61,11 @@ type fileRun struct {
 	texts  []string
 	begun  time.Time
 
-	role    string // of the session
-	limited bool   // the session's timeouts are changed
-	resumed bool   // an earlier run has begun the file
-	pending bool   // and has ended while the next statement was running, which is the same now
+	role     string // of the session
+	checksum string // of an undo: what the history has for the file
+	limited  bool   // the session's timeouts are changed
+	resumed  bool   // an earlier run has begun the file
+	pending  bool   // and has ended while the next statement was running, which is the same now
 }
 
 func (f *fileRun) do(ctx context.Context, st *state) error {
@@ -141,14 +146,18 @@ func (f *fileRun) tidy(ctx context.Context, i int, err error) {
 	_ = f.dropInvalid(ctx, f.texts[i])
 }
 
-// noteNow notes that the first done statements are done and that none is running, also when ctx has ended. Then the request
-// to cancel the last statement may come so late that it hits this one.
+// noteNow notes that the first done statements are done and that none is running, also when ctx has ended.
 func (f *fileRun) noteNow(ctx context.Context, done int) error {
+	return settle(ctx, func(ctx context.Context) error { return f.note(ctx, done, "") })
+}
+
+// settle calls fn, which writes down what has happened, also when ctx has ended. Then the request to cancel the last statement
+// may come so late that it hits one of fn's, so it is called again.
+func settle(ctx context.Context, fn func(context.Context) error) error {
 	ctx, cancel := settled(ctx)
 	defer cancel()
 	for {
-		err := f.note(ctx, done, "")
-		if !hasCode(err, queryCanceled) || ctx.Err() != nil {
+		if err := fn(ctx); !hasCode(err, queryCanceled) || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -213,8 +222,12 @@ func (f *fileRun) note(ctx context.Context, done int, running string) error {
 		"statements_done = excluded.statements_done, checksum = excluded.checksum, running = excluded.running",
 		f.target.progress(), literal(f.target.schema), literal(f.target.module), literal(f.job.m.File), done,
 		literal(f.job.script().prefix(done)), now)}
-	if f.job.kind == undoJob && done > 0 {
-		statements = append(statements, f.target.halfUndone(f.job.m.File))
+	if f.job.kind == undoJob {
+		now := f.checksum
+		if done > 0 || running != "" {
+			now = undoBegun
+		}
+		statements = append(statements, f.target.mark(f.job.m.File, now))
 	}
 	return f.record(ctx, statements)
 }
@@ -321,7 +334,8 @@ func isDone(text string, err error) bool {
 		return isThere && !hasWord(text, "temp", "temporary", "pg_temp")
 	case begins(text, "alter") && hasWord(text, "add"):
 		return isThere
-	case begins(text, "drop"), begins(text, "alter") && hasWord(text, "drop") && !hasCode(err, undefinedTable):
+	case begins(text, "drop") && !slices.Contains(tokens(text, 100), ","), // of several things the first may be there still
+		begins(text, "alter") && hasWord(text, "drop") && !hasCode(err, undefinedTable):
 		return isGone
 	}
 	return false
@@ -329,11 +343,18 @@ func isDone(text string, err error) bool {
 
 // finish writes the history, also when ctx has ended: all is done.
 func (f *fileRun) finish(ctx context.Context) error {
-	ctx, cancel := settled(ctx)
-	defer cancel()
-	err := f.record(ctx, []string{f.target.finished(f.job, time.Since(f.begun)), f.target.forgetProgress(f.job.m.File)})
-	if err != nil {
-		return f.failed(f.job, fmt.Errorf("all of its statements are done, but the history cannot be written: %w", err))
+	err := settle(ctx, func(ctx context.Context) error {
+		if err := f.session.checkEncoding(ctx); err != nil && !errors.Is(err, errEncoding) { // nothing follows that could be misread
+			return err
+		}
+		return f.record(ctx, []string{f.target.finished(f.job, time.Since(f.begun)), f.target.forgetProgress(f.job.m.File)})
+	})
+	if err == nil {
+		return nil
 	}
-	return nil
+	failed := f.failed(f.job, fmt.Errorf("all of its statements are done, but the history cannot be written: %w", err))
+	if err := f.noteNow(ctx, len(f.texts)); err != nil {
+		failed.Note = "nor can that be noted, so the next run begins with the last statement again"
+	}
+	return failed
 }

@@ -188,6 +188,7 @@ func TestStatementsThatWereRunning(t *testing.T) {
 		"ALTER TABLE {{tables.t}} DROP COLUMN y":              "",
 		"ALTER TABLE {{tables.gone}} DROP COLUMN y":           "42P01",
 		"DROP TABLE {{tables.gone}}":                          "",
+		"DROP TABLE {{tables.t}}, {{tables.gone}}":            "42P01",
 		"INSERT INTO {{tables.gone}} VALUES (1)":              "42P01",
 		"UPDATE {{tables.t}} SET y = 1":                       "42703",
 		"SELECT {{schema}}.nothing()":                         "42883",

@@ -34,6 +34,7 @@ SET row_security = off;
 SET app.tenant = 'acme';
 SET session_replication_role = replica;
 DO $$ BEGIN PERFORM set_config('app.user', 'x', false); EXECUTE 'SET SESSION "app.key" = 1'; SET app.role TO admin; END $$;
+SET app."quoted" = 'x'; SET a.b.c = 'x'; DO 'BEGIN SET app.plain = ''x''; END'; SELECT set_config(E'app.escaped', 'x', false);
 CREATE TABLE {{tables.dumped}} (x integer);
 COPY {{tables.dumped}} (x) FROM stdin;
 1
@@ -64,7 +65,7 @@ func (l *lab) checkSettings(pool *sql.DB) {
 		const show = "SELECT concat_ws(' | ', current_setting('search_path'), current_setting('statement_timeout'), " +
 			"current_setting('row_security'), current_setting('lock_timeout'), current_setting('transaction_isolation'), " +
 			"current_setting('session_replication_role'), " +
-			"(SELECT string_agg(NULLIF(current_setting(n, true), ''), ' ') FROM unnest('{app.tenant,app.user,app.role}'::text[]) n))"
+			"(SELECT string_agg(NULLIF(current_setting(n, true), ''), ' ') FROM unnest('{app.tenant,app.user,app.role,app.quoted,a.b.c,app.plain,app.escaped}'::text[]) n))"
 		var got string
 		if err := tx.QueryRowContext(l.Context(), show).Scan(&got); err != nil {
 			l.Fatal(err)

@@ -94,6 +94,7 @@ type DriftError struct {
 	Changed        []string // files whose text is another one than when they were applied
 	Removed        []string // files that were applied and are not there
 	OutOfOrder     []string // files that were not applied, while some with higher versions were
+	HalfDone       []string // files of which a part was done without a transaction, which now stands in the way; no option allows them
 	HalfUndone     []string // files whose undo, without a transaction, was begun and is not finished; no option allows them
 }
 
@@ -108,6 +109,7 @@ func (e *DriftError) Error() string {
 		{e.Changed, "changed since it was applied (restore it and write another migration, or AllowChanged)"},
 		{e.Removed, "applied, but the file is gone (is the program older than the database? restore the file, Forget it, or AllowRemoved)"},
 		{e.OutOfOrder, "not applied, but its version is lower than that of one which is (give it a higher version, or AllowOutOfOrder)"},
+		{e.HalfDone, "a part of it was done without a transaction (Apply it as it was to finish it, or undo that part by hand and Forget it)"},
 		{e.HalfUndone, "a part of its undo has run (run Rollback again to finish it, or put things right by hand and Forget it)"},
 	} {
 		for _, file := range part.files {
@@ -135,6 +137,8 @@ func (s *source) drift(t target, st *state) *DriftError {
 		case m.Kind == Repeatable:
 		case row != nil && row.checksum == undoBegun:
 			e.HalfUndone = append(e.HalfUndone, m.File)
+		case row == nil && slices.Contains(st.begun, m.File) && (m.up == nil || !m.up.noTransaction):
+			e.HalfDone = append(e.HalfDone, m.File) // it would begin anew
 		case row == nil && last != nil && m.Version < last.Version:
 			e.OutOfOrder = append(e.OutOfOrder, m.File)
 		case row != nil && row.checksum != m.Checksum:
@@ -146,7 +150,7 @@ func (s *source) drift(t target, st *state) *DriftError {
 			e.Removed = append(e.Removed, row.file)
 		}
 	}
-	if e.Changed == nil && e.Removed == nil && e.OutOfOrder == nil && e.HalfUndone == nil {
+	if e.Changed == nil && e.Removed == nil && e.OutOfOrder == nil && e.HalfDone == nil && e.HalfUndone == nil {
 		return nil
 	}
 	return e
@@ -170,7 +174,7 @@ func (o *options) check(drift *DriftError) error {
 	if o.allowOutOfOrder {
 		e.OutOfOrder = nil
 	}
-	if e.Changed == nil && e.Removed == nil && e.OutOfOrder == nil && e.HalfUndone == nil {
+	if e.Changed == nil && e.Removed == nil && e.OutOfOrder == nil && e.HalfDone == nil && e.HalfUndone == nil {
 		return nil
 	}
 	return &e

@@ -155,8 +155,10 @@ func (r *run) jobs(ctx context.Context, st *state, jobs []job) error {
 	if len(jobs) == 0 && st.own {
 		return r.moveOnly(ctx, st)
 	}
-	if err := r.twice(jobs); err != nil {
-		return err
+	if !st.schema || !st.table {
+		if err := r.twice(jobs); err != nil {
+			return err
+		}
 	}
 	for len(jobs) > 0 {
 		if err := r.announce(ctx, jobs[0]); err != nil {

@@ -34,6 +34,9 @@ var errDriver = errors.New("pgdbm: migrations need a pool of the driver pgdbm or
 var errLiterals = errors.New("pgdbm: migrations need standard_conforming_strings=on, which is PostgreSQL's default: " +
 	"otherwise literals end elsewhere")
 
+var errClientEncoding = errors.New("pgdbm: migrations are sent as UTF-8, and the pool's connections have another client_encoding: add " +
+	"client_encoding=UTF8 to the DSN")
+
 // pgx calls fn with the connection.
 func (s *session) pgx(fn func(*pgx.Conn) error) error {
 	return s.conn.Raw(func(driverConn any) error {
@@ -90,6 +93,9 @@ func (s *session) learn(ctx context.Context) error {
 	results, err := s.send(ctx, "SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('lock_timeout'), "+sessionMark+", pg_catalog.current_setting('role')")
 	if err == nil {
 		row := results[0].Rows[0]
+		if encoding, err := s.encoding(); err == nil && !readsUTF8(encoding) {
+			return errClientEncoding
+		}
 		s.unlimited, s.patient, s.mark, s.role = string(row[0]) == "0", string(row[1]) == "0", string(row[2]), string(row[3])
 	}
 	return err
@@ -169,17 +175,29 @@ var errEncoding = errors.New("a statement before has changed client_encoding, an
 
 // checkEncoding refuses to send more text to a server that would misread it, and lets it read UTF-8 again.
 func (s *session) checkEncoding(ctx context.Context) error {
-	var encoding string
-	err := s.pgconn(func(pg *pgconn.PgConn) error {
-		encoding = pg.ParameterStatus("client_encoding")
-		return nil
-	})
-	if err != nil || encoding == "UTF8" {
+	encoding, err := s.encoding()
+	if err != nil || readsUTF8(encoding) {
 		return err
 	}
 	s.spoiled = true
-	_, err = s.send(ctx, "SET client_encoding = 'UTF8'")
-	return errors.Join(errEncoding, err)
+	if _, err := s.send(ctx, "SET client_encoding = 'UTF8'"); err != nil {
+		return err
+	}
+	return errEncoding
+}
+
+// encoding is the client_encoding of the session.
+func (s *session) encoding() (encoding string, err error) {
+	err = s.pgconn(func(pg *pgconn.PgConn) error {
+		encoding = pg.ParameterStatus("client_encoding")
+		return nil
+	})
+	return encoding, err
+}
+
+// readsUTF8 reports whether a server with this client_encoding takes UTF-8 for what it is. One in SQL_ASCII takes any bytes.
+func readsUTF8(encoding string) bool {
+	return encoding == "UTF8" || encoding == "SQL_ASCII" || encoding == ""
 }
 
 // rollback ends the transaction that a failed statement has left open.

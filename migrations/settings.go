@@ -38,7 +38,7 @@ const sessionMark = "pg_catalog.concat_ws(' ', pg_catalog.current_setting('role'
 const (
 	saveSettings = `SELECT pg_catalog.set_config('pgdbm.settings', (SELECT pg_catalog.json_object_agg(name, setting)::pg_catalog.text ` +
 		`FROM (SELECT name, setting FROM pg_catalog.pg_settings WHERE context IN ('user', 'superuser') AND name !~ '^(transaction_|pgdbm[.])' ` +
-		`UNION ALL SELECT name, COALESCE(pg_catalog.current_setting(name, true), '') FROM pg_catalog.unnest(%s) n (name) ` +
+		`UNION ALL SELECT name, pg_catalog.current_setting(name, true) FROM pg_catalog.unnest(%s) n (name) ` +
 		`WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_settings p WHERE p.name = n.name)) s (name, setting)), true), ` +
 		`pg_catalog.set_config('pgdbm.role', pg_catalog.current_setting('role'), true), ` +
 		`pg_catalog.set_config('pgdbm.session_user', session_user::pg_catalog.text, true)`
@@ -59,27 +59,66 @@ const (
 // the server's, so it needs their names.
 func saving(own []string) string { return fmt.Sprintf(saveSettings, textArray(own)) }
 
-// ownSettings returns the names of settings with a dot that a text sets, also in a block of a DO or a function's body.
+// ownSettings returns the names of settings with a dot that a text may set, also in a block of a DO or a function's body.
 func ownSettings(text string) []string {
-	var names []string
-	lex := sqllex.Lexer{Text: text}
-	sets := []string{"set", "session", "local", "reset"}
-	var last [4]string // the tokens before, the latest at the end
-	for t := lex.Next(); t.Kind != sqllex.EOF; t = lex.Next() {
-		token := text[t.Start:t.End]
-		switch {
-		case t.Kind == sqllex.DollarString:
-			_, start, end, _ := sqllex.DollarBody(text, t)
-			names = append(names, ownSettings(text[start:end])...)
-		case t.Kind == sqllex.String && last[3] == "(" && last[2] == "set_config", t.Kind == sqllex.QuotedIdent && slices.Contains(sets, last[3]):
-			if name := strings.Trim(token, `'"`); strings.Contains(name, ".") {
-				names = append(names, strings.ToLower(name))
-			}
-		case last[3] == "." && slices.Contains(sets, last[1]):
-			names = append(names, last[2]+"."+strings.ToLower(token))
-		}
-		last = [4]string{last[1], last[2], last[3], strings.ToLower(token)}
-	}
+	names := settingNames(text)
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+func settingNames(text string) (names []string) {
+	lex := sqllex.Lexer{Text: text}
+	var before [2]string // the last tokens, in lower case
+	for t := lex.Next(); t.Kind != sqllex.EOF; t = lex.Next() {
+		token := text[t.Start:t.End]
+		switch t.Kind {
+		case sqllex.DollarString:
+			_, start, end, _ := sqllex.DollarBody(text, t)
+			names = append(names, settingNames(text[start:end])...)
+		case sqllex.String, sqllex.EscapeString:
+			body := strings.Trim(strings.TrimLeft(token, "eE"), "'")
+			if before == [2]string{"set_config", "("} {
+				names = append(names, strings.ToLower(body))
+			} else if before[1] == "do" || before[1] == "as" { // a body too
+				names = append(names, settingNames(strings.ReplaceAll(body, "''", "'"))...)
+			}
+		case sqllex.Word:
+			if slices.Contains([]string{"set", "session", "local"}, strings.ToLower(token)) {
+				names = append(names, dottedName(text[t.End:]))
+			}
+		}
+		before = [2]string{before[1], strings.ToLower(token)}
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.Contains(name, ".") })
+}
+
+// resetsAll reports whether a text has RESET ALL.
+func resetsAll(text string) bool {
+	lex := sqllex.Lexer{Text: text}
+	before := ""
+	for t := lex.Next(); t.Kind != sqllex.EOF; t = lex.Next() {
+		token := strings.ToLower(text[t.Start:t.End])
+		if before == "reset" && token == "all" {
+			return true
+		}
+		before = token
+	}
+	return false
+}
+
+// dottedName returns the name that a text begins with, without its quotes.
+func dottedName(text string) string {
+	lex := sqllex.Lexer{Text: text}
+	var name strings.Builder
+	for {
+		part := lex.Next()
+		if part.Kind != sqllex.Word && part.Kind != sqllex.QuotedIdent {
+			return name.String()
+		}
+		name.WriteString(strings.ToLower(strings.Trim(text[part.Start:part.End], `"`)))
+		if dot := lex.Next(); text[dot.Start:dot.End] != "." {
+			return name.String()
+		}
+		name.WriteByte('.')
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pgdbm/pgdbm/driver"
 	"github.com/pgdbm/pgdbm/internal/pgclient"
+	"github.com/pgdbm/pgdbm/internal/pgserver"
 	"github.com/pgdbm/pgdbm/migrations"
 	"github.com/pgdbm/pgdbm/schemadb"
 )
@@ -263,6 +264,57 @@ func TestClientEncoding(t *testing.T) {
 			if name == "rows" {
 				apply(t, db, files{"1_a.sql": strings.Replace(text, "LATIN1", "UTF8", 1)})
 				want(t, "rows", query(t, pool, "SELECT what FROM "+quote(odd)+".t"), "Größe")
+			}
+		})
+	}
+}
+
+// TestSettingsThatAreOnlyMentioned has files with what looks like a setting, or is one that takes no empty value.
+func TestSettingsThatAreOnlyMentioned(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"SET plpgsql.variable_conflict = 'use_column'; DO $$ BEGIN END $$",
+		"DO $$ BEGIN PERFORM set_config('app.' || 'x', 'y', false); END $$; SET work_mem = '7MB'",
+		`SET work_mem = '7MB'; CREATE TABLE {{tables.t}} ("w x.y" int); UPDATE {{tables.t}} SET "w x.y" = 1`,
+		`SET app."user" = 'x'; SET "app"."tenant" = 'x'`,
+		"RESET ALL; SET app.tenant = 'x'",
+	} {
+		pool := open(t)
+		apply(t, schemadb.New(pool, "app"), files{"1_a.sql": text, "2_b.sql": "CREATE TABLE {{tables.b}} (); DROP TABLE {{tables.b}}"})
+		want(t, text, query(t, pool, "SELECT concat(current_setting('app.x', true), current_setting('app.user', true), current_setting('app.tenant', true))"), "")
+	}
+}
+
+// TestClientEncodingAtTheEnd has a file that changes it in its last statement, and a name that must not be misread then.
+func TestClientEncodingAtTheEnd(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
+	apply(t, schemadb.New(pool, odd), files{"1_ü.sql": alone("CREATE TABLE {{tables.t}} ()", "SET client_encoding = 'LATIN1'")})
+	want(t, "history", recorded(t, pool, odd), "1_ü.sql")
+}
+
+// TestClientEncodingOfThePool has databases with another encoding than UTF-8.
+func TestClientEncodingOfThePool(t *testing.T) {
+	t.Parallel()
+	for encoding, text := range map[string]string{"LATIN1": "client_encoding=UTF8", "SQL_ASCII": ""} {
+		t.Run(encoding, func(t *testing.T) {
+			t.Parallel()
+			dsn := server.Database(t)
+			admin := openAs(t, "pgx", dsn)
+			name := query(t, admin, "SELECT current_database()") + "_" + strings.ToLower(encoding)
+			execOn(t, admin, "CREATE DATABASE "+name+" TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING '"+encoding+"'")
+			t.Cleanup(func() { _, _ = admin.Exec("DROP DATABASE " + name + " WITH (FORCE)") })
+			other, err := pgserver.DatabaseDSN(dsn, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := files{"1_a.sql": "SELECT 'ü'", "2_b.sql": alone("SELECT 1", "SELECT 'ü'")}
+			_, err = migrator(t, schemadb.New(openAs(t, "pgx", other), "app"), f).Apply(t.Context())
+			if text == "" && err != nil {
+				t.Errorf("error = %v", err)
+			} else if text != "" {
+				wantTexts(t, err, text)
+				apply(t, schemadb.New(openAs(t, "pgx", other+"&client_encoding=UTF8"), "app"), f)
 			}
 		})
 	}

@@ -177,12 +177,12 @@ func (t target) remove(files []string) string {
 	return fmt.Sprintf("DELETE FROM %s WHERE %s AND filename IN (%s)", t.history(), t.rows(), literals(files))
 }
 
-// undoBegun is in the place of a checksum while the undo of a migration is done in part: its own it does not have any more.
+// undoBegun is in the place of a checksum from when the undo of a migration begins without a transaction until it is done.
 const undoBegun = "undone in part"
 
-// halfUndone records that the undo of a migration is done in part.
-func (t target) halfUndone(file string) string {
-	return fmt.Sprintf("UPDATE %s SET checksum = %s WHERE %s AND filename = %s", t.history(), literal(undoBegun), t.rows(), literal(file))
+// mark records a checksum, or undoBegun.
+func (t target) mark(file, checksum string) string {
+	return fmt.Sprintf("UPDATE %s SET checksum = %s WHERE %s AND filename = %s", t.history(), literal(checksum), t.rows(), literal(file))
 }
 
 // forgetProgress forgets how far a migration without a transaction has come.

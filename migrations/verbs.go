@@ -63,8 +63,8 @@ func (m *Migrator) Rollback(ctx context.Context, n int) (*Result, error) {
 func (m *Migrator) Redo(ctx context.Context) (*Result, error) {
 	var all []job
 	return m.run(ctx, func(st *state, done int, t target) ([]job, error) {
-		if done > 0 {
-			return all[done:], nil
+		if done > 0 { // others may have applied some of it meanwhile
+			return slices.DeleteFunc(slices.Clone(all[1:]), func(j job) bool { return st.find(j.m.File) != nil }), nil
 		}
 		if err := m.source.covered(t, st); err != nil {
 			return nil, err
@@ -75,7 +75,7 @@ func (m *Migrator) Redo(ctx context.Context) (*Result, error) {
 		}
 		last := undos[0]
 		all = []job{last, {kind: applyJob, m: last.m}}
-		for _, file := range slices.Backward(last.repeatables) {
+		for _, file := range last.repeatables {
 			all = append(all, job{kind: applyJob, m: m.source.find(file)})
 		}
 		return all, undoable(t, all)
@@ -115,7 +115,11 @@ func (m *Migrator) Forget(ctx context.Context, file string) (*Result, error) {
 		if x == nil {
 			x = &migration{Migration: Migration{File: file}}
 		}
-		return []job{{kind: forgetJob, m: x}}, nil
+		forget := job{kind: forgetJob, m: x}
+		if st.find(file).checksum == undoBegun {
+			forget.repeatables = m.source.appliedRepeatables(st)
+		}
+		return []job{forget}, nil
 	})
 	if errors.Is(err, ErrNotApplied) {
 		if forgotten, otherErr := m.forgetProgress(ctx, file); forgotten || otherErr != nil {
@@ -194,8 +198,18 @@ func undoable(t target, jobs []job) error {
 }
 
 // covered returns a *[DriftError] if the history has versioned migrations whose files are gone: they may lie above the last
-// one that has a file, and then that is not the last one.
+// one that has a file, and then that is not the last one. So it does if a part of a file is done, which is not in the history:
+// an undo of another might take it away, and the next run would not know.
 func (s *source) covered(t target, st *state) error {
+	var begun []string
+	for _, file := range st.begun {
+		if st.find(file) == nil {
+			begun = append(begun, file)
+		}
+	}
+	if begun != nil {
+		return &DriftError{Schema: t.schema, Module: t.module, HalfDone: begun}
+	}
 	drift := s.drift(t, st)
 	if drift == nil {
 		return nil
@@ -210,17 +224,24 @@ func (s *source) covered(t target, st *state) error {
 // undos returns the jobs that undo the applied versioned migrations which are chosen, from the highest version down.
 func (s *source) undos(st *state, chosen func(*migration) bool) []job {
 	var jobs []job
-	var repeatables []string
-	for _, m := range slices.Backward(s.migrations) { // the repeatable ones come first then
-		switch {
-		case st.find(m.File) == nil:
-		case m.Kind == Repeatable:
-			repeatables = append(repeatables, m.File)
-		case chosen(m):
+	repeatables := s.appliedRepeatables(st)
+	for _, m := range slices.Backward(s.migrations) {
+		if m.Kind == Versioned && st.find(m.File) != nil && chosen(m) {
 			jobs = append(jobs, job{kind: undoJob, m: m, repeatables: repeatables})
 		}
 	}
 	return jobs
+}
+
+// appliedRepeatables returns the files of the repeatable migrations that have run.
+func (s *source) appliedRepeatables(st *state) []string {
+	var files []string
+	for _, m := range s.migrations {
+		if m.Kind == Repeatable && st.find(m.File) != nil {
+			files = append(files, m.File)
+		}
+	}
+	return files
 }
 
 func (s *source) has(version int64) bool { return slices.Contains(s.versions(), version) }
