@@ -5,7 +5,7 @@
 //	make bench-compare                                # at the root: everything, about half an hour
 //	go run . -rounds 1 -schemas 20 -many 0 -memory 0  # here: a first impression
 //
-// It needs 6 GB in the folder for temporary files, for three databases with 5,000 schemas.
+// It needs 4 GB in the folder for temporary files, for two databases with 5,000 schemas.
 //
 // # What is compared
 //
