@@ -211,7 +211,10 @@ func TestHalfDoneInTheWay(t *testing.T) {
 			verbs := map[string]error{"Rollback": errOf(migrator(t, db, f).Rollback(t.Context(), 1)), "Redo": errOf(migrator(t, db, f).Redo(t.Context())),
 				"MigrateTo": errOf(migrator(t, db, f).MigrateTo(t.Context(), 0))}
 			if name == "versioned" {
-				verbs["in a transaction"] = errOf(migrator(t, db, f.with(file, "SELECT 2")).Apply(t.Context()))
+				changed := migrator(t, db, f.with(file, "SELECT 2"))
+				verbs["in a transaction"] = errOf(changed.Apply(t.Context()))
+				verbs["Pending"], verbs["Verify"] = errOf(changed.Pending(t.Context())), changed.Verify(t.Context())
+				verbs["SharedHistory"] = errOf(migrator(t, db, f.with(file, "SELECT 2"), inBooks).Pending(t.Context()))
 			}
 			for what, err := range verbs {
 				var drift *migrations.DriftError

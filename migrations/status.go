@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,7 +162,23 @@ func (m *Migrator) look(ctx context.Context) (*state, target, error) {
 	for _, r := range records {
 		st.applied = append(st.applied, r.applied())
 	}
+	if err == nil {
+		st.begun, err = m.begun(ctx, t)
+	}
 	return st, t, err
+}
+
+// begun returns the files without a transaction of which a part is done.
+func (m *Migrator) begun(ctx context.Context, t target) (files []string, err error) {
+	for _, table := range slices.Compact([]string{t.progress(), t.ownProgress()}) { // that one moves with the next run
+		some, err := schemadb.Collect[string](ctx, m.db, "SELECT filename FROM "+table+" WHERE "+t.progressRows()+" AND "+begun+
+			" AND EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = "+literal(t.schema)+") ORDER BY 1")
+		if err != nil && !hasCode(err, undefinedTable, invalidSchema) {
+			return nil, fmt.Errorf("pgdbm: the table %s cannot be read: %w", table, err)
+		}
+		files = append(files, some...)
+	}
+	return files, nil
 }
 
 // Pending returns what Apply would run, in its order. It returns the *[DriftError] that Apply would return.

@@ -33,6 +33,16 @@ func meeting(t *testing.T) *settings {
 	return &with
 }
 
+// homeFor returns where the processes with these settings meet.
+func homeFor(t *testing.T, with *settings) home {
+	t.Helper()
+	programs, err := findBinaries(with.path, with.globs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return homeOf(*with, programs)
+}
+
 // awaitEmpty waits until the keeper and the server are gone.
 func awaitEmpty(t testing.TB, dir string) {
 	t.Helper()
@@ -156,11 +166,7 @@ func TestSharedThatDoesNotStart(t *testing.T) {
 func TestSharedHomeOfSomebodyElse(t *testing.T) {
 	t.Parallel()
 	with := meeting(t)
-	programs, err := findBinaries(with.path, with.globs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := homeOf(*with, programs)
+	h := homeFor(t, with)
 	if err := os.Mkdir(string(h), 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -180,11 +186,7 @@ func TestSharedHomeOfSomebodyElse(t *testing.T) {
 func TestSharedAfterTheKeeperIsKilled(t *testing.T) {
 	t.Parallel()
 	with := meeting(t)
-	programs, err := findBinaries(with.path, with.globs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := homeOf(*with, programs)
+	h := homeFor(t, with)
 	_, before := joined(t, with)
 	dir, err := os.ReadFile(h.server())
 	if err != nil {
