@@ -1,8 +1,11 @@
 package schemadb
 
 import (
+	"context"
 	"log/slog"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Config says how Open connects and what its pool may take of the server. The zero value works wherever psql without
@@ -101,6 +104,15 @@ type Config struct {
 	// columns of the result change, a prepared statement fails until its connection is replaced. They do not work behind a
 	// pooler in transaction mode.
 	Prepare []string
+
+	// BeforeConnect is called before each connection is opened, as pgxpool's, with a copy of what pgx has made of the fields,
+	// the DSN and the environment. It may change that: set a Tracer or a DialFunc, or a password that changes with time. An
+	// error fails connecting, wrapped in a *[ConfigError]; Open tries again where the error is a network's. The context may
+	// be the pool's own instead of a caller's. It is called from many goroutines at once. Nil means nothing.
+	//
+	// Tracers see statements as they are sent, after templates are expanded, InitCommands and Prepare too; their contexts have
+	// the values of the callers'. With one, ExecMany sends pgx's batches, which it can see, instead of its own.
+	BeforeConnect func(ctx context.Context, config *pgx.ConnConfig) error
 
 	// SSLMode is one of disable, allow, prefer, require, verify-ca, verify-full, with libpq's meaning: only the last two
 	// know whom they talk to, or require together with SSLRootCert. Empty means the DSN's, PGSSLMODE, or prefer. As with

@@ -2,6 +2,7 @@ package schemadb_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/pgdbm/pgdbm/driver"
 	"github.com/pgdbm/pgdbm/schemadb"
@@ -128,6 +131,7 @@ func TestConfigShowsNoPassword(t *testing.T) {
 	} {
 		c.Settings = map[string]string{"app.key": "hidden", "jit": "off"}
 		c.InitCommands, c.Prepare = []string{"SET app.x = 'hidden'"}, []string{"SELECT 'hidden'"}
+		c.BeforeConnect = func(context.Context, *pgx.ConnConfig) error { return nil }
 		for form, text := range forms(t, c) {
 			if strings.Contains(text, "hidden") {
 				t.Errorf("%s shows a password: %s", form, text)

@@ -9,12 +9,14 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -255,7 +257,37 @@ func TestTLS(t *testing.T) {
 			t.Errorf("the error shows the password: %v", err)
 		}
 	})
+	t.Run("password of BeforeConnect", func(t *testing.T) { testRotatedPassword(t, s) })
 	t.Run("client certificates", func(t *testing.T) { testClientCertificates(t, s, ca) })
+}
+
+// testRotatedPassword changes a role's password while a pool is open.
+func testRotatedPassword(t *testing.T, s *tlsServer) {
+	var password atomic.Value
+	password.Store("first")
+	c := s.config("withpassword")
+	c.Password = "out of date"
+	c.BeforeConnect = func(_ context.Context, config *pgx.ConnConfig) error {
+		config.Password = password.Load().(string)
+		return nil
+	}
+	dsn := fmt.Sprintf("host=127.0.0.1 port=%d user=postgres dbname=postgres sslmode=require", s.port)
+	admin(t, dsn, "ALTER ROLE withpassword PASSWORD 'first'")
+	pool := mustOpenPool(t, c)
+	held, err := pool.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	admin(t, dsn, "ALTER ROLE withpassword PASSWORD 'second'")
+	var server *pgconn.PgError
+	if _, err := pool.ExecContext(t.Context(), "SELECT 1"); !errors.As(err, &server) || server.Code != "28P01" {
+		t.Errorf("with the first password: %v", err)
+	}
+	password.Store("second")
+	if _, err := pool.ExecContext(t.Context(), "SELECT 1"); err != nil {
+		t.Errorf("with the second password: %v", err)
+	}
 }
 
 func testClientCertificates(t *testing.T, s *tlsServer, ca string) {

@@ -39,6 +39,7 @@ func (c Config) newPool(r resolved) (*sql.DB, error) {
 	var pool *sql.DB
 	recycle := recycler{max: c.connMaxUses(), waited: func() time.Duration { return pool.Stats().WaitDuration }}
 	inner, err := driver.NewConnector(r.dsn, driver.WithStdlib(
+		stdlib.OptionBeforeConnect(c.beforeConnect),
 		stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 			recycle.start(conn)
 			return r.startSession(ctx, conn)

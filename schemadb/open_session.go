@@ -15,6 +15,17 @@ import (
 // closeLimit bounds the farewell to a connection that is given up.
 const closeLimit = 5 * time.Second
 
+// beforeConnect calls BeforeConnect, if there is one.
+func (c Config) beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
+	if c.BeforeConnect == nil {
+		return nil
+	}
+	if err := c.BeforeConnect(ctx, config); err != nil {
+		return &ConfigError{Field: "BeforeConnect", Err: err}
+	}
+	return nil
+}
+
 // startSession prepares a new connection for its use, or closes it: stdlib forgets one for which this fails.
 func (r resolved) startSession(ctx context.Context, conn *pgx.Conn) error {
 	err := r.runInit(ctx, conn)
