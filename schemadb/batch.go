@@ -147,7 +147,7 @@ func (b *batch) send(ctx context.Context) (int64, error) {
 	var n int64
 	err := b.tx.native(ctx, func(c native.Conn) error {
 		return c.Do(b.tx.scope.context(ctx), b.query, func(conn *pgx.Conn, sql, _ string) (err error) {
-			n, err = b.sendNative(ctx, conn, sql)
+			n, err = b.sendNative(b.tx.scope.context(ctx), conn, sql) // a tracer may ask for the schema
 			return err
 		})
 	})

@@ -46,7 +46,7 @@ func (q *queries) CopyFrom(ctx context.Context, table string, columns []string, 
 				q.copies.Store(true)
 				defer q.copies.Store(false)
 			}
-			n, err = conn.CopyFrom(copying, copyTarget(schema, effective, name), columns, source)
+			n, err = conn.CopyFrom(q.scope.context(copying), copyTarget(schema, effective, name), columns, source)
 			return err
 		})
 	})
