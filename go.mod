@@ -3,6 +3,7 @@ module github.com/pgdbm/pgdbm
 go 1.25.0
 
 require (
+	github.com/DATA-DOG/go-sqlmock v1.5.2
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/jmoiron/sqlx v1.4.0
 	golang.org/x/sync v0.22.0
