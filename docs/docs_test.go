@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestBlocks looks for each block of code in files that tests compile and run: Go and output somewhere in a file of Go, SQL
+// TestBlocks looks for each block of code in files that tests compile and run: Go and output somewhere in a file of Go, SQL, JSON
 // and shell as a whole file.
 func TestBlocks(t *testing.T) {
 	t.Parallel()
@@ -27,7 +27,7 @@ func TestBlocks(t *testing.T) {
 				if !strings.Contains(source, "\n"+unindent(block.text)) {
 					t.Errorf("these lines of %s are in no file of Go:\n%s", document, block.text)
 				}
-			case "sql", "sh":
+			case "sql", "sh", "json":
 				same := func(name string) bool { return read(t, name) == block.text }
 				if !slices.ContainsFunc(files(t, "../examples", "."+block.language), same) {
 					t.Errorf("this block of %s is no file:\n%s", document, block.text)

@@ -109,6 +109,8 @@
 // The output of pg_dump is a migration: rows are loaded with COPY, and the lines \restrict and \unrestrict are left out.
 // Other commands of psql are refused.
 //
+// [ExecFile] runs such a file, or one like a migration, once and without a history: for seeds.
+//
 // The limits that a pool has for its sessions are for queries; schemadb.Open sends 60 seconds for a statement and 5 for a
 // lock. Migrations take longer, so the pool's statement_timeout does not count, nor does the facade's CommandTimeout in Go
 // functions: [StatementTimeout] sets a limit. The pool's lock_timeout counts in transactions, where waiting stops others,

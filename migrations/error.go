@@ -13,7 +13,7 @@ import (
 // MigrationError says which migration has failed, and where. Nothing of a migration that runs in a transaction is left:
 // correct the file and run again. The server's error is a *pgconn.PgError, which errors.As finds.
 type MigrationError struct {
-	Schema, Module string
+	Schema, Module string   // Module is "" if the file is none of a module's: see ExecFile
 	File           string   // the file's path, or the Go function's name
 	Undo           bool     // the file is an undo
 	Line, Column   int      // where in the file, from 1, the column in characters; 0 if it is not known
@@ -26,7 +26,11 @@ type MigrationError struct {
 // Error names the place, shows the line with a caret, and says what the server says and what has been done before.
 func (e *MigrationError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "pgdbm: module %q in schema %q: %s", e.Module, e.Schema, e.File)
+	b.WriteString("pgdbm: ")
+	if e.Module != "" {
+		fmt.Fprintf(&b, "module %q in schema %q: ", e.Module, e.Schema)
+	}
+	b.WriteString(e.File)
 	if e.Line > 0 {
 		fmt.Fprintf(&b, ":%d:%d", e.Line, e.Column)
 	}
@@ -47,9 +51,11 @@ func (e *MigrationError) Error() string {
 	if e.Note != "" {
 		b.WriteString("\n  " + e.Note)
 	}
-	if len(e.Applied) == 0 {
+	switch {
+	case e.Module == "":
+	case len(e.Applied) == 0:
 		b.WriteString("\n  nothing was done before it")
-	} else {
+	default:
 		b.WriteString("\n  done before it: " + strings.Join(e.Applied, ", "))
 	}
 	return b.String()

@@ -20,6 +20,7 @@ type script struct {
 	checksum      string // of the file
 	statements    []statement
 	noTransaction bool
+	once          bool // it is no migration: see ExecFile
 	locks         bool // a statement takes an advisory lock that outlives its transaction
 }
 
@@ -35,28 +36,34 @@ type statement struct {
 //
 // The text is split before its templates are expanded. The rows of COPY are users' data, where nothing is a template.
 func newScript(file string, content []byte) (*script, error) {
-	whole := normalize(string(content))
-	if err := checkText(file, whole); err != nil {
-		return nil, err
-	}
-	s := &script{file: file, text: strings.TrimPrefix(whole, bom), checksum: checksum(whole)}
-	pieces, err := sqlsplit.Split(s.text)
-	if err != nil {
-		return nil, s.splitError(err)
-	}
-	if err := s.directives(pieces); err != nil {
-		return nil, err
-	}
-	if pieces, err = s.checkTransactions(pieces); err != nil {
-		return nil, err
-	}
-	if err := s.parse(pieces); err != nil {
+	s := &script{file: file}
+	if err := s.read(content); err != nil {
 		return nil, err
 	}
 	if len(s.statements) == 0 {
 		return nil, &SourceError{File: file, Reason: "the file has no statement: write one, or remove the file"}
 	}
 	return s, nil
+}
+
+// read reads the text, of which only the file's name is known so far.
+func (s *script) read(content []byte) error {
+	whole := normalize(string(content))
+	if err := checkText(s.file, whole); err != nil {
+		return err
+	}
+	s.text, s.checksum = strings.TrimPrefix(whole, bom), checksum(whole)
+	pieces, err := sqlsplit.Split(s.text)
+	if err != nil {
+		return s.splitError(err)
+	}
+	if err := s.directives(pieces); err != nil {
+		return err
+	}
+	if pieces, err = s.checkTransactions(pieces); err != nil {
+		return err
+	}
+	return s.parse(pieces)
 }
 
 // checkText refuses what no server can read.
@@ -88,6 +95,9 @@ func (s *script) checkTransactions(pieces []sqlsplit.Piece) ([]sqlsplit.Piece, e
 		remedy = "the migration runs in one transaction together with its row in the history, so no statement of the file can " +
 			"control transactions: remove it, or put the line -- pgdbm:no-transaction into the file, " +
 			"so that each statement runs on its own"
+	}
+	if s.once {
+		remedy = "the file runs in one transaction, so no statement of it can control transactions: remove it"
 	}
 	for _, p := range pieces {
 		if p.IsTransactionControl() {

@@ -108,7 +108,7 @@ func (r *run) jobFailed(j job, statement, offset int, err error) error {
 	if statement >= 0 {
 		failed.locate(j.script(), statement, r.target, offset)
 	}
-	if hasCode(err, activeTransaction) {
+	if script := j.script(); hasCode(err, activeTransaction) && (script == nil || !script.once) {
 		failed.note("put the line -- pgdbm:no-transaction into the file, so that each of its statements runs on its own")
 	}
 	if r.lockTimeout > 0 && hasCode(err, lockNotAvailable, deadlockDetected) {

@@ -53,9 +53,9 @@ func suggestion(inner string) string {
 	key, names, dotted := strings.Cut(inner, ".")
 	key = strings.ToLower(key)
 	switch {
-	case !dotted && distance(key, schemaKey) <= 2:
+	case !dotted && Distance(key, schemaKey) <= 2:
 		inner = schemaKey
-	case dotted && distance(key, "tables") <= 2:
+	case dotted && Distance(key, "tables") <= 2:
 		inner = tablesDot + names
 	case !dotted && strings.HasPrefix(key, "tables"): // {{tables users}}, {{tables:users}}
 		inner = tablesDot + strings.TrimLeft(inner[len("tables"):], ":-/ ")
@@ -84,12 +84,12 @@ func isMisspelt(s string) bool {
 	if dotted {
 		meant = "tables"
 	}
-	d := distance(key, meant)
+	d := Distance(key, meant)
 	return d == 0 || len(joined) == n && (d <= 2 || key == schemaKey)
 }
 
-// distance is the Levenshtein distance between two short words; long ones are far from everything.
-func distance(a, b string) int {
+// Distance is the Levenshtein distance between two short words; long ones are far from everything.
+func Distance(a, b string) int {
 	if len(a) > 2*len(b) {
 		return len(a)
 	}

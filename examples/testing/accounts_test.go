@@ -1,0 +1,109 @@
+package accounts
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/DATA-DOG/go-sqlmock"
+
+	"github.com/pgdbm/pgdbm/fixtures"
+	"github.com/pgdbm/pgdbm/schemadb"
+)
+
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	db := fixtures.New(t, fixtures.Schema("bank"), fixtures.Migrations(files))
+	accounts := Repo{db}
+	id, err := accounts.Open(t.Context(), "ann", 500)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cents, err := accounts.Balance(t.Context(), id); err != nil || cents != 500 {
+		t.Errorf("%d cents, %v", cents, err)
+	}
+}
+
+// newDB is what most tests of a package begin with.
+func newDB(t *testing.T) *schemadb.DB {
+	t.Helper()
+	return fixtures.Isolated(t, fixtures.Schema("bank"), fixtures.Migrations(files), fixtures.Seed("testdata/accounts.json"))
+}
+
+func TestTransfer(t *testing.T) {
+	t.Parallel()
+	accounts := Repo{newDB(t)}
+	if err := accounts.Transfer(t.Context(), 1, 2, 300); err != nil {
+		t.Fatal(err)
+	}
+	if cents, err := accounts.Balance(t.Context(), 2); err != nil || cents != 300 {
+		t.Errorf("%d cents, %v", cents, err)
+	}
+}
+
+func TestTransferOfTooMuch(t *testing.T) {
+	t.Parallel()
+	db := newDB(t)
+	before := fixtures.Snapshot(t, db, "accounts")
+	if err := (Repo{db}).Transfer(t.Context(), 1, 2, 5000); err == nil {
+		t.Error("no error")
+	}
+	before.RequireUnchanged(t)
+}
+
+func TestManyAccounts(t *testing.T) {
+	t.Parallel()
+	db := fixtures.New(t, fixtures.Schema("bank"), fixtures.Migrations(files), fixtures.Seed("testdata"))
+	if n := fixtures.Count(t, db, "accounts"); n != 52 {
+		t.Errorf("%d accounts", n)
+	}
+	fixtures.Truncate(t, db, "accounts")
+	if id, err := (Repo{db}).Open(t.Context(), "cid", 0); err != nil || id != 1 {
+		t.Errorf("id %d, %v", id, err)
+	}
+}
+
+func TestTwoTenants(t *testing.T) {
+	t.Parallel()
+	db := fixtures.New(t, fixtures.Schema("acme", "globex"), fixtures.Migrations(files))
+	acme, globex := db, db.ForSchema("globex")
+	if _, err := (Repo{acme}).Open(t.Context(), "ann", 1); err != nil {
+		t.Fatal(err)
+	}
+	if n := fixtures.Count(t, globex, "accounts"); n != 0 {
+		t.Errorf("globex sees %d accounts of acme", n)
+	}
+}
+
+func TestTwoDatabases(t *testing.T) {
+	t.Parallel()
+	newDB := fixtures.NewFactory(t, fixtures.Schema("bank"), fixtures.Migrations(files))
+	east, west := newDB(), newDB()
+	if _, err := (Repo{east}).Open(t.Context(), "ann", 1); err != nil {
+		t.Fatal(err)
+	}
+	if n := fixtures.Count(t, west, "accounts"); n != 0 {
+		t.Errorf("west has %d accounts", n)
+	}
+}
+
+func TestLostConnection(t *testing.T) {
+	t.Parallel()
+	db, mock := fixtures.Mock(t, "bank")
+	lost := errors.New("connection reset by peer")
+	mock.ExpectBegin()
+	mock.ExpectExec("UPDATE {{tables.accounts}} SET cents = cents + $1 WHERE id = $2").WithArgs(300, 2).
+		WillReturnResult(sqlmock.NewResult(0, 1))
+	mock.ExpectExec("UPDATE {{tables.accounts}} SET cents = cents + $1 WHERE id = $2").WillReturnError(lost)
+	mock.ExpectRollback()
+	if err := (Repo{db}).Transfer(t.Context(), 1, 2, 300); !errors.Is(err, lost) {
+		t.Errorf("got error %v", err)
+	}
+}
+
+func TestWithReadyMadeTables(t *testing.T) {
+	t.Parallel()
+	db := fixtures.New(t, fixtures.WithData())
+	if !fixtures.TableExists(t, db, "users") {
+		t.Error("there is no table users")
+	}
+}
