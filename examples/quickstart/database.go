@@ -5,12 +5,13 @@ import (
 	"errors"
 
 	"github.com/pgdbm/pgdbm/internal/pgserver"
+	"github.com/pgdbm/pgdbm/internal/pgsources"
 )
 
-// withDatabase calls use with the DSN of a new database: on the server of PGDBM_TEST_DSN, or else on one that it
-// starts. Afterwards both are gone, also if ctx has ended or use has failed.
+// withDatabase calls use with the DSN of a new database: on a server that the environment names, or else on one that is
+// started. Afterwards both are gone, also if ctx has ended or use has failed.
 func withDatabase(ctx context.Context, use func(dsn string) error) (err error) {
-	server := pgserver.Server{Shared: true}
+	server := pgsources.New(pgserver.Request{})
 	defer func() { err = errors.Join(err, server.Stop()) }()
 
 	dsn, drop, err := server.CreateDatabase(ctx)

@@ -3,8 +3,8 @@
 //
 //	go run ./examples/quickstart
 //
-// It uses the server of the environment variable PGDBM_TEST_DSN, or starts one from the local PostgreSQL programs. In
-// both cases it works in a database of its own and leaves nothing behind.
+// It uses the server of the environment variable PGDBM_TEST_DSN, or starts one from what it finds: the local PostgreSQL
+// programs, Docker, or a download. In each case it works in a database of its own and leaves nothing running behind.
 package main
 
 import (

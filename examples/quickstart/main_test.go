@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgdbm/pgdbm/internal/needs"
 	"github.com/pgdbm/pgdbm/internal/pgserver"
 )
 
@@ -26,6 +27,22 @@ func TestOutput(t *testing.T) {
 	t.Parallel()
 	var got bytes.Buffer
 	if err := run(t.Context(), &got, server.Database(t)); err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != output {
+		t.Errorf("the output is not that of testdata/output.txt:\n%s", got.String())
+	}
+}
+
+// TestOutputFromDocker is for machines without PostgreSQL. It is not parallel, for Setenv.
+func TestOutputFromDocker(t *testing.T) {
+	t.Setenv("PGDBM_TEST_SERVER", "docker")
+	var got bytes.Buffer
+	err := withDatabase(t.Context(), func(dsn string) error { return run(t.Context(), &got, dsn) })
+	if errors.As(err, new(*pgserver.NoServerError)) {
+		needs.Missing(t, err)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	if got.String() != output {

@@ -44,7 +44,7 @@ func TestFindBinaries(t *testing.T) {
 		{"order of globs", nil, []string{root + "/none/*", brew, debian}, "/brew/postgresql@18/bin"},
 	} {
 		path := strings.Join(test.path, string(filepath.ListSeparator))
-		got, err := findBinaries(path, test.globs)
+		got, err := findBinaries(t.Context(), path, test.globs, "")
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
 		} else if want := root + test.want + "/postgres"; got.postgres != want {
@@ -55,13 +55,47 @@ func TestFindBinaries(t *testing.T) {
 
 func TestFindNoBinaries(t *testing.T) {
 	t.Parallel()
-	_, err := findBinaries("/none/of/path", []string{"/none/of/globs/*"})
+	_, err := findBinaries(t.Context(), "/none/of/path", []string{"/none/of/globs/*"}, "")
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"/none/of/path", "/none/of/globs/*", "apt-get install postgresql", "PGDBM_TEST_DSN"} {
+	for _, want := range []string{"/none/of/path", "/none/of/globs/*", "apt-get install postgresql"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error: %v", want, err)
+		}
+	}
+}
+
+// TestFindVersion has directories whose names say something else than the programs in them.
+func TestFindVersion(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for dir, script := range map[string]string{
+		"/path":       "echo 'postgres (PostgreSQL) 15.14 (Debian 15.14-0)'",
+		"/pg/16/bin":  "echo 'postgres (PostgreSQL) 13.3'",
+		"/pg/17/bin":  "echo 'postgres (PostgreSQL) 18devel'",
+		"/pg/18/bin":  "exit 1",
+		"/pg/170/bin": "echo 'another program 16.1'",
+	} {
+		makePrograms(t, root+dir, map[string]string{"initdb": "", "postgres": script})
+	}
+	for version, want := range map[string]string{
+		"15": "/path", "13": "/pg/16/bin", "18": "/pg/17/bin", "": "/path", "16": "", "1": "",
+	} {
+		got, err := findBinaries(t.Context(), root+"/path", []string{root + "/pg/*/bin"}, version)
+		switch {
+		case want != "" && (err != nil || got.postgres != root+want+"/postgres"):
+			t.Errorf("version %q: got %v, %v", version, got, err)
+		case want == "" && err == nil:
+			t.Errorf("version %q: got %v", version, got)
+		case want == "":
+			for _, text := range []string{
+				"PostgreSQL " + version + " is not installed", "13, 15, 18", "apt-get install postgresql-" + version,
+			} {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("%q is not in the error: %v", text, err)
+				}
+			}
 		}
 	}
 }

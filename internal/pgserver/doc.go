@@ -24,16 +24,24 @@
 //
 // # Which server
 //
-// If the environment variable PGDBM_TEST_DSN is set, its server is used and
-// nothing is started. The value is a connection string in the URL form or in
-// the keyword form; its user must be allowed to create databases.
+// The first that there is, of these sources:
 //
-// Otherwise the server is started from the local programs postgres and initdb
-// (PostgreSQL 13 or later), looked for in PATH and then in the usual places of
-// Linux and macOS packages. It listens on a Unix socket only, in a directory
-// that only its owner and root can enter: it asks for no password, and a client
-// can run programs through it. It is tuned for speed and loses its data in a
-// crash.
+//   - dsn: the server of the environment variable PGDBM_TEST_DSN, a connection string in the URL form or in the keyword form,
+//     or of TEST_DB_HOST, TEST_DB_PORT, TEST_DB_USER and TEST_DB_PASSWORD, whose defaults are localhost, 5432, postgres and none.
+//     Its user must be allowed to create databases.
+//   - local: one that is started from the local programs postgres and initdb (PostgreSQL 13 or later), looked for in PATH and
+//     then in the usual places of Linux and macOS packages.
+//   - those of [Server.Sources], such as docker and embedded; see package pgsources.
+//
+// PGDBM_TEST_SERVER allows only the source that it names. [Server.Version] and [Server.TLS] pass over a source that does not have
+// what they ask for. If there is no server, a [*NoServerError] says why for each source.
+//
+// Whoever has named a server wants that one: if it cannot be connected to, no other is tried. A server whose database may be one
+// that matters is refused. Its name has to be postgres or template1, which no name means too, or to have "test" in it;
+// PGDBM_TEST_ANY_DATABASE=1 allows any.
+//
+// The local server listens on a Unix socket only, in a directory that only its owner and root can enter: it asks for no
+// password, and a client can run programs through it. It is tuned for speed and loses its data in a crash.
 //
 // PostgreSQL refuses to run as root. If the program runs as root, the server
 // runs as the user postgres or, where there is none, nobody.
@@ -41,9 +49,10 @@
 // # One server for all
 //
 // The processes of one user that set Shared use one server, so go test ./... starts one and not one for each package. The
-// first of them starts a keeper, which is the same program again: it starts the server, gives everybody who connects to its
-// socket the server's address, and ends three seconds after the last connection, which the kernel closes even for a process
-// that is killed. All of this is in a directory pgdbm-UID-HASH, with a file "log".
+// first of them starts a keeper, which is the same program again (see [Keep]): it starts the server, gives everybody who connects
+// to its socket the server's address, and ends three seconds after the last connection, which the kernel closes even for a
+// process that is killed. All of this is in a directory pgdbm-UID-HASH, with a file "log". Servers of different sources, versions
+// or settings have different ones.
 //
 // # Where it is
 //
@@ -58,6 +67,6 @@
 // shell process notices and does the same within moments. See package
 // supervise. What is left when that is killed too, the next keeper removes.
 //
-// The exception is a server named by PGDBM_TEST_DSN: databases that a killed
+// The exception is a server that the environment names: databases that a killed
 // program did not drop stay there. Their names begin with pgdbm_test_.
 package pgserver

@@ -1,6 +1,7 @@
 package pgserver
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -12,19 +13,27 @@ import (
 
 // socketDSN returns the connection string of the server with its socket in dir.
 func socketDSN(dir string) string {
-	// In a connection URL '+' is no space, so a space has to be %20.
-	host := strings.ReplaceAll(url.QueryEscape(dir), "+", "%20")
-	return "postgres://postgres@/postgres?host=" + host + "&port=5432"
+	return "postgres://postgres@/postgres?host=" + escapeQuery(dir) + "&port=5432"
 }
 
-// maintenanceDSN checks dsn, which a user gave, and sees to it that one in URL
-// form has a query part.
+// escapeQuery escapes a value for the query part of a connection URL, where '+' is no space.
+func escapeQuery(value string) string {
+	return strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
+}
+
+// errNotValid shows no details: they may quote parts of a password.
+var errNotValid = errors.New("it is not a valid connection string (not shown here, as it may hold a password); try it with psql")
+
+// maintenanceDSN checks dsn, which a user gave, and sees to it that it names a database and that one in URL form has a query
+// part. Without a name the server would take the user's.
 func maintenanceDSN(dsn string) (string, error) {
 	dsn = strings.TrimSpace(dsn)
-	if _, err := pgx.ParseConfig(dsn); err != nil {
-		// The error is not shown: it may quote parts of a password.
-		return "", fmt.Errorf("pgserver: %s is not a valid connection string "+
-			"(not shown here, as it may hold a password); try it with: psql \"$%[1]s\"", dsnVariable)
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return "", errNotValid
+	}
+	if config.Database == "" {
+		return DatabaseDSN(dsn, "postgres")
 	}
 	if !dsnform.IsURL(dsn) {
 		return dsn, nil

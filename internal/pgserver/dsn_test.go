@@ -2,7 +2,6 @@ package pgserver
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 
@@ -14,11 +13,11 @@ func TestMaintenanceDSN(t *testing.T) {
 	for dsn, want := range map[string]string{
 		"postgres://u:p@h/db?sslmode=disable":     "postgres://u:p@h/db?sslmode=disable",
 		"postgres://u:p@h:1/db":                   "postgres://u:p@h:1/db?client_encoding=UTF8",
-		"postgresql://h?":                         "postgresql://h/?client_encoding=UTF8",
-		"postgres://":                             "postgres:///?client_encoding=UTF8",
-		"postgres://u:p?w@h1:1,[::1]:2":           "postgres://u:p?w@h1:1,[::1]:2/?client_encoding=UTF8",
+		"postgresql://h?":                         "postgresql://h/postgres?client_encoding=UTF8",
+		"postgres://":                             "postgres:///postgres?client_encoding=UTF8",
+		"postgres://u:p?w@h1:1,[::1]:2":           "postgres://u:p?w@h1:1,[::1]:2/postgres?client_encoding=UTF8",
 		"postgres:///a?host=/x&dbname=b":          "postgres:///b?host=/x",
-		" host=/tmp user=u password='a b' \n":     "host=/tmp user=u password='a b'",
+		" host=/tmp user=u password='a b' \n":     "dbname=postgres host=/tmp user=u password='a b'",
 		"postgres://%2Fvar%2Frun/a%20b?sslmode=a": "", // sslmode is ignored with a socket
 	} {
 		if want == "" {
@@ -92,7 +91,7 @@ func TestUnusableDSNShowsNoPassword(t *testing.T) {
 		"postgres://u:secret@/db?host=/nowhere",
 		"host=/nowhere user=u password=secret",
 	} {
-		s := Server{settings: &settings{dsn: dsn}}
+		s := Server{settings: &settings{given: given{dsn, dsnVariable}}}
 		_, _, err := s.CreateDatabase(t.Context())
 		if err == nil {
 			t.Errorf("%s: no error", dsn)
@@ -104,15 +103,7 @@ func TestUnusableDSNShowsNoPassword(t *testing.T) {
 
 func TestServerThatIsThereAlready(t *testing.T) {
 	t.Parallel()
-	if os.Getenv(dsnVariable) != "" {
-		t.Skip(dsnVariable + " is set")
-	}
-	var there Server
-	defer there.Stop()
-	url, err := there.DSN(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	url, _ := runningServer(t)
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +114,7 @@ func TestServerThatIsThereAlready(t *testing.T) {
 		"host='" + config.Host + "' port=5432 user=postgres dbname=template1 password=x",
 		"postgres:///?user=postgres&host=" + config.Host,
 	} {
-		s := Server{settings: &settings{dsn: dsn}}
+		s := Server{settings: &settings{given: given{dsn, dsnVariable}}}
 		checkDatabase(t, &s)
 		if err := s.Stop(); err != nil {
 			t.Error(err)

@@ -19,13 +19,14 @@ import (
 type home string
 
 // generation changes when processes of different versions of this package cannot share a server.
-const generation = "1"
+const generation = "2"
 
-// homeOf returns the home for the settings: those who would start another server meet elsewhere.
-func homeOf(with settings, programs binaries) home {
-	sum := sha256.Sum256([]byte(generation + "\x00" + programs.postgres + "\x00" + with.tempDir))
+// homeOf returns the home for an order and the key that its source has given: those who would start another server meet
+// elsewhere.
+func homeOf(o Order, key string) home {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %q %q %v %q %q", generation, o.Source, o.Version, o.TLS, key, o.TempDir))
 	name := "pgdbm-" + strconv.Itoa(os.Getuid()) + "-" + hex.EncodeToString(sum[:4])
-	h := home(filepath.Join(with.tempDir, name))
+	h := home(filepath.Join(o.TempDir, name))
 	if len(h.socket()) > socketPathLimit {
 		h = home(filepath.Join("/tmp", name))
 	}

@@ -17,18 +17,25 @@ import (
 const keeperVariable = "PGDBM_TEST_KEEPER"
 
 // A test binary cannot bring another program along, so it is its own.
-func init() {
-	order := os.Getenv(keeperVariable)
-	if order == "" {
+func init() { Keep(local) }
+
+// Keep makes this process the keeper of a server from the source, and then does not return, if it was started as that. Else it
+// does nothing. Each package that has a source calls it in its init function.
+func Keep(source Source) {
+	text := os.Getenv(keeperVariable)
+	if text == "" {
 		return
 	}
-	_ = os.Unsetenv(keeperVariable) // not for those that it starts
-	var k keeper
-	if err := json.Unmarshal([]byte(order), &k); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	k := keeper{source: source}
+	err := json.Unmarshal([]byte(text), &k.Order)
+	if err == nil && k.Source != source.Name {
+		return // another package has that one
 	}
-	if err := k.run(); err != nil {
+	_ = os.Unsetenv(keeperVariable) // not for those that it starts
+	if err == nil {
+		err = k.run()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -37,20 +44,16 @@ func init() {
 
 // keeper starts a server and stops it when nobody has needed it for a while. Each connection to its socket is a lease.
 type keeper struct {
-	Home    home
-	Path    string
-	Globs   []string
-	TempDir string
-	Cache   string
-	Linger  time.Duration // how long it waits for another lease: go test may still be compiling
+	Order
 
+	source   Source
 	listener net.Listener
 	accepted chan net.Conn
 	wishes   chan wish
 	ended    chan struct{} // a lease has
 	started  chan struct{} // closed when reply is known
 	reply    []byte
-	server   running // the zero value if it has not started
+	server   Running // the zero value if it has not started
 }
 
 // run returns when the server is stopped.
@@ -66,17 +69,20 @@ func (k *keeper) run() error {
 	k.accepted, k.wishes, k.ended, k.started = make(chan net.Conn), make(chan wish), make(chan struct{}), make(chan struct{})
 	closing := make(chan struct{})
 	go k.accept(closing)
-	go k.start()
+	ctx, cancel := context.WithTimeout(context.Background(), k.source.limit())
+	defer cancel()
+	go k.start(ctx)
 	k.serve()
 	close(closing)
-	<-k.started // at the latest when startLimit is over
+	cancel() // a start that nobody waits for any more
+	<-k.started
 	if err := k.close(); err != nil {
 		return err
 	}
-	if k.server.stop == nil {
+	if k.server.Stop == nil {
 		return nil
 	}
-	return k.server.stop()
+	return k.server.Stop()
 }
 
 // accept passes connections on until the listener is closed.
@@ -89,32 +95,27 @@ func (k *keeper) accept(closing chan struct{}) {
 		select {
 		case k.accepted <- conn:
 		case <-closing:
-			_ = conn.Close() // he tries again
+			defer func() { _ = conn.Close() }() // he tries again, when the home is gone
 		}
 	}
 }
 
 // start starts the server.
-func (k *keeper) start() {
+func (k *keeper) start(ctx context.Context) {
 	defer close(k.started)
 	k.sweep()
-	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
-	defer cancel()
-	with := settings{path: k.Path, globs: k.Globs, tempDir: k.TempDir, cache: k.Cache, started: func(dir string) error {
-		return os.WriteFile(k.Home.server(), []byte(dir), 0o600)
-	}}
 	var a answer
 	var err error
-	if k.server, err = start(ctx, with); err != nil {
+	if k.server, err = k.source.Start(ctx, k.Order); err != nil {
 		a.Error = err.Error()
 	}
-	a.DSN = k.server.dsn
+	a.DSN = k.server.DSN
 	k.reply, _ = json.Marshal(a) // texts can be marshaled
 }
 
 // sweep removes what a keeper has left that was killed together with the supervisor of its server.
 func (k *keeper) sweep() {
-	dir, err := os.ReadFile(k.Home.server())
+	dir, err := os.ReadFile(home(k.Home).server())
 	if err == nil && strings.Contains(string(dir), "pgdbm-") {
 		err = os.RemoveAll(string(dir)) // PostgreSQL ends within a minute when its directory is gone
 	}
@@ -147,7 +148,7 @@ func (k *keeper) serve() {
 			}
 			idle.Reset(k.Linger)
 		case <-started:
-			started, gone = nil, k.server.gone
+			started, gone = nil, k.server.Gone
 		case <-idle.C:
 			return
 		case <-gone:
@@ -156,14 +157,15 @@ func (k *keeper) serve() {
 	}
 }
 
-// lease answers a client and waits for its end.
+// lease answers a client, as soon as there is an answer, and waits for its end.
 func (k *keeper) lease(conn net.Conn) {
-	<-k.started
-	if _, err := conn.Write(k.reply); err == nil {
-		wishes := json.NewDecoder(conn)
-		for w := (wish{}); wishes.Decode(&w) == nil; { // until it ends
-			k.wishes <- w
-		}
+	go func() {
+		<-k.started
+		_, _ = conn.Write(k.reply) // if he is gone, the reading ends too
+	}()
+	wishes := json.NewDecoder(conn)
+	for w := (wish{}); wishes.Decode(&w) == nil; { // until it ends
+		k.wishes <- w
 	}
 	_ = conn.Close()
 	k.ended <- struct{}{}
@@ -171,10 +173,10 @@ func (k *keeper) lease(conn net.Conn) {
 
 // close removes the home, so that whoever comes now starts another keeper.
 func (k *keeper) close() error {
-	unlock, err := k.Home.lock()
+	unlock, err := home(k.Home).lock()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	return errors.Join(os.RemoveAll(string(k.Home)), k.listener.Close())
+	return errors.Join(os.RemoveAll(k.Home), k.listener.Close())
 }

@@ -27,34 +27,35 @@ type wish struct {
 
 // join returns the server that this user's processes share; to stop it gives the lease back. The lease is a connection to the
 // keeper, which the kernel closes when the process ends in whatever way.
-func join(ctx context.Context, with settings) (running, error) {
-	programs, err := findBinaries(with.path, with.globs)
+func join(ctx context.Context, source Source, order Order) (Running, error) {
+	key, err := source.Check(ctx, order)
 	if err != nil {
-		return running{}, err
+		return Running{}, err
 	}
-	h := homeOf(with, programs)
-	start := func(listener *os.File) error { return startKeeper(h, with, listener) }
+	h := homeOf(order, key)
+	order.Home = string(h)
+	start := func(listener *os.File) error { return startKeeper(order, listener) }
 	for range joinAttempts {
 		conn, err := h.dial(start)
 		if err != nil {
-			return running{}, fmt.Errorf("pgserver: join the shared server: %w", err)
+			return Running{}, fmt.Errorf("join the shared server: %w", err)
 		}
 		reply, err := ask(ctx, conn)
 		switch {
 		case err == nil && reply.Error == "":
-			return running{dsn: reply.DSN, stop: conn.Close, linger: func(d time.Duration) error {
+			return Running{DSN: reply.DSN, Stop: conn.Close, linger: func(d time.Duration) error {
 				return json.NewEncoder(conn).Encode(wish{Linger: d})
 			}}, nil
 		case err == nil:
-			return running{}, errors.Join(errors.New(reply.Error), conn.Close())
+			return Running{}, errors.Join(errors.New(reply.Error), conn.Close())
 		case ctx.Err() != nil:
 			_ = conn.Close()
-			return running{}, fmt.Errorf("pgserver: the shared server is not ready: %w; its log is %s", ctx.Err(), h.log())
+			return Running{}, fmt.Errorf("the shared server is not ready: %w; its log is %s", ctx.Err(), h.log())
 		}
 		_ = conn.Close() // the keeper has just ended
 	}
 	log, _ := os.ReadFile(h.log()) // if there is none, there is nothing to show
-	return running{}, fmt.Errorf("pgserver: the process that is to keep the shared server ends at once; its log: %s", log)
+	return Running{}, fmt.Errorf("the process that is to keep the shared server ends at once; its log: %s", log)
 }
 
 // joinAttempts is how often join tries. A second time is rare: the last keeper was about to go.
@@ -69,16 +70,16 @@ func ask(ctx context.Context, conn net.Conn) (reply answer, err error) {
 }
 
 // startKeeper starts this program once more, as a keeper.
-func startKeeper(h home, with settings, listener *os.File) error {
+func startKeeper(o Order, listener *os.File) error {
 	program, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	order, err := json.Marshal(keeper{Home: h, Path: with.path, Globs: with.globs, TempDir: with.tempDir, Cache: with.cache, Linger: with.linger})
+	order, err := json.Marshal(o)
 	if err != nil {
 		return err
 	}
-	log, err := os.OpenFile(h.log(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(home(o.Home).log(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

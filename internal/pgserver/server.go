@@ -15,6 +15,9 @@ const (
 	// is there already.
 	dsnVariable = "PGDBM_TEST_DSN"
 
+	// serverVariable names the one that forces a source.
+	serverVariable = "PGDBM_TEST_SERVER"
+
 	// startLimit bounds a start, whatever the patience of the callers.
 	startLimit = 60 * time.Second
 )
@@ -30,6 +33,16 @@ type Server struct {
 	// seconds after the last of them.
 	Shared bool
 
+	// Sources are tried in their order if there is neither a server that the environment names nor one from local programs. They
+	// need Shared.
+	Sources []Source
+
+	// Version is the major version that the server has to have, such as "17". The default is any.
+	Version string
+
+	// TLS says that connections are TCP with TLS, and that the certificate is checked.
+	TLS bool
+
 	mu      sync.Mutex
 	first   *launch // nil until first use
 	stopped bool
@@ -38,25 +51,18 @@ type Server struct {
 	settings *settings
 }
 
-// running is a server that was started here.
-type running struct {
-	dsn  string
-	stop func() error
-	gone <-chan struct{} // closed when it has ended, by itself too; nil of a shared one
-
-	linger func(time.Duration) error // of a shared one
-}
-
 // settings is what a start depends on outside of this package.
 type settings struct {
-	dsn     string   // of a server that is there already; "" to start one
+	forced      string // the only source that is allowed; "" for all
+	given       given
+	anyDatabase bool // the given server's database may have any name
+
 	path    string   // list of directories to look for programs in, like PATH
 	globs   []string // patterns of more such directories
 	tempDir string   // where to make the server's directory
 	cache   string   // where to keep a pristine data directory for the next server; "" for nowhere
 
-	linger  time.Duration          // how long a shared server waits for the next one who needs it
-	started func(dir string) error // called with the server's directory before it is made, or nil
+	linger time.Duration // how long a shared server waits for the next one who needs it
 }
 
 // defaultLinger is longer than go test takes from one package's tests to the next one's.
@@ -64,7 +70,10 @@ const defaultLinger = 3 * time.Second
 
 func environment() settings {
 	return settings{
-		dsn:     os.Getenv(dsnVariable),
+		forced:      os.Getenv(serverVariable),
+		given:       givenServer(),
+		anyDatabase: os.Getenv(anyVariable) != "",
+
 		path:    os.Getenv("PATH"),
 		globs:   usualPlaces,
 		tempDir: tempDir(),
@@ -100,7 +109,7 @@ type launch struct {
 	done   chan struct{}
 
 	dsn  string
-	own  bool         // started here, so it may be treated roughly
+	own  bool         // started for us, so it may be treated roughly
 	stop func() error // nil if there is nothing to stop
 	err  error
 
@@ -112,7 +121,8 @@ type launch struct {
 // dsn+"&schema=x". If PGDBM_TEST_DSN has the keyword form, so has the result.
 //
 // DSN starts the server on first use. ctx bounds the waiting, not the start: if
-// it ends early, DSN returns its error and a later call waits again.
+// it ends early, DSN returns its error and a later call waits again. If no source
+// has a server, the error is a [*NoServerError].
 func (s *Server) DSN(ctx context.Context) (string, error) {
 	l, err := s.ready(ctx)
 	if err != nil {
@@ -121,7 +131,7 @@ func (s *Server) DSN(ctx context.Context) (string, error) {
 	return l.dsn, nil
 }
 
-// Own reports whether the server was started by this package, so that it may be treated roughly and needs no tidying up: it
+// Own reports whether the server was started for the tests, so that it may be treated roughly and needs no tidying up: it
 // goes with all that is in it. It waits like [Server.DSN], and returns false if there is no server.
 func (s *Server) Own(ctx context.Context) bool {
 	l, err := s.ready(ctx)
@@ -172,32 +182,24 @@ func (s *Server) launch() (*launch, error) {
 		if s.settings != nil {
 			with = *s.settings
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+		ctx, cancel := context.WithCancel(context.Background())
 		s.first = &launch{cancel: cancel, done: make(chan struct{})}
-		go s.first.run(ctx, with, s.Shared)
+		go s.first.run(ctx, s, with)
 	}
 	return s.first, nil
 }
 
-func (l *launch) run(ctx context.Context, with settings, shared bool) {
+func (l *launch) run(ctx context.Context, s *Server, with settings) {
 	defer close(l.done)
 	defer l.cancel()
-	if with.dsn != "" {
-		l.dsn, l.err = maintenanceDSN(with.dsn)
-		return
-	}
-	l.own = true
-	begin := start
-	if shared {
-		begin = join
-	}
-	server, err := begin(ctx, with)
-	l.dsn, l.stop, l.linger, l.err = server.dsn, server.stop, server.linger, err
+	var server Running
+	server, l.own, l.err = s.choose(ctx, with)
+	l.dsn, l.stop, l.linger = server.DSN, server.Stop, server.linger
 }
 
 // Stop stops the server, if one was started, and removes its directory. Open
 // connections are cut. A shared server is only given back. Stop may be called more than once. It does nothing to
-// the server of PGDBM_TEST_DSN, and nothing if s was never used.
+// a server that the environment names, and nothing if s was never used.
 func (s *Server) Stop() error {
 	s.mu.Lock()
 	l := s.first

@@ -18,8 +18,8 @@ import (
 // needOwnServer skips a test of what only a server of our own does.
 func needOwnServer(t *testing.T) {
 	t.Helper()
-	if os.Getenv("PGDBM_TEST_DSN") != "" {
-		t.Skip("PGDBM_TEST_DSN is set")
+	if !server.Own(t.Context()) {
+		t.Skip("the environment names a server")
 	}
 }
 

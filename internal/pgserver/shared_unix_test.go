@@ -23,8 +23,8 @@ import (
 // meeting returns the settings of processes that share a server in a directory of the test's own.
 func meeting(t *testing.T) *settings {
 	t.Helper()
-	if os.Getenv(dsnVariable) != "" {
-		t.Skip(dsnVariable + " is set")
+	if givenServer().dsn != "" {
+		t.Skip("the environment names a server")
 	}
 	with := environment()
 	with.tempDir = supervisetest.PublicDir(t, "pgserver-test-")
@@ -36,11 +36,12 @@ func meeting(t *testing.T) *settings {
 // homeFor returns where the processes with these settings meet.
 func homeFor(t *testing.T, with *settings) home {
 	t.Helper()
-	programs, err := findBinaries(with.path, with.globs)
+	o := Order{Source: sourceLocal, Path: with.path, Globs: with.globs, TempDir: with.tempDir}
+	key, err := local.Check(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return homeOf(*with, programs)
+	return homeOf(o, key)
 }
 
 // awaitEmpty waits until the keeper and the server are gone.
@@ -161,6 +162,48 @@ func TestSharedThatDoesNotStart(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 	awaitEmpty(t, parent) // and not only after the minute
+}
+
+// TestSharedStartIsGivenUp has a server that never comes, and nobody who waits for it.
+func TestSharedStartIsGivenUp(t *testing.T) {
+	t.Parallel()
+	hanging, parent := fakeServer(t, map[string]string{"initdb": "exec sleep 1000", "postgres": ""})
+	hanging.Shared = true
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		supervisetest.Eventually(t, "the start has begun", func() bool {
+			dirs, _ := filepath.Glob(parent + "/pgdbm-*/server")
+			return len(dirs) == 1
+		})
+		cancel()
+	}()
+	if _, err := hanging.DSN(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("error = %v", err)
+	}
+	if err := hanging.Stop(); err != nil {
+		t.Error(err)
+	}
+	awaitEmpty(t, parent) // and not only after startLimit
+}
+
+// TestHomes has orders that need different servers.
+func TestHomes(t *testing.T) {
+	t.Parallel()
+	seen := map[home]bool{}
+	for _, o := range []Order{
+		{TempDir: "/tmp"},
+		{TempDir: "/var/tmp"},
+		{TempDir: "/tmp", Source: "docker"},
+		{TempDir: "/tmp", Request: Request{Version: "17"}},
+		{TempDir: "/tmp", Request: Request{TLS: true}},
+	} {
+		for _, key := range []string{"", "17", "other"} {
+			seen[homeOf(o, key)] = true
+		}
+	}
+	if len(seen) != 15 {
+		t.Errorf("%d homes for 15 different servers", len(seen))
+	}
 }
 
 func TestSharedHomeOfSomebodyElse(t *testing.T) {

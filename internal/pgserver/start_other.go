@@ -8,11 +8,25 @@ import (
 	"runtime"
 )
 
-// start cannot start a server here: it needs a POSIX shell and Unix sockets.
-func start(context.Context, settings) (running, error) {
-	return running{}, fmt.Errorf("pgserver: cannot start a PostgreSQL server on %s: "+
-		"set %s to the connection string of a running one", runtime.GOOS, dsnVariable)
+// local cannot start a server here: it needs a POSIX shell and Unix sockets.
+var local = Source{
+	Name: sourceLocal,
+	Check: func(context.Context, Order) (string, error) {
+		return "", fmt.Errorf("no server can be started on %s; set %s to the connection string of a running one",
+			runtime.GOOS, dsnVariable)
+	},
 }
 
-// join can do no more than start.
-func join(ctx context.Context, with settings) (running, error) { return start(ctx, with) }
+// join can do no more than say why.
+func join(ctx context.Context, source Source, o Order) (Running, error) {
+	_, err := source.Check(ctx, o)
+	return Running{}, err
+}
+
+// Keep does nothing here.
+func Keep(Source) {}
+
+// home is nowhere.
+type home string
+
+func (home) socket() string { return "" }

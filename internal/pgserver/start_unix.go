@@ -4,11 +4,14 @@ package pgserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"os"
 
 	"github.com/pgdbm/pgdbm/internal/supervise"
 )
+
+// FastInitdb are the options of initdb for a server that starts fast. The segments of the log are the smallest: a copy has one.
+const FastInitdb = `-E UTF8 --no-locale --no-sync --wal-segsize=1`
 
 const (
 	// prepareScript makes the data directory: a copy of PRISTINE or, if there is none, a new one, of which it leaves a
@@ -21,59 +24,84 @@ rm -rf "$1/data"
 run "$INITDB" -D "$1/data" ` + initdbOptions + ` || exit
 [ -z "$PRISTINE_NEW" ] || run cp -R "$1/data" "$PRISTINE_NEW" || rm -rf "$PRISTINE_NEW"`
 
-	// The smallest segments of the log: a copy has one.
-	initdbOptions = `-U postgres -A trust -E UTF8 --no-locale --no-sync --wal-segsize=1`
+	initdbOptions = `-U postgres -A trust ` + FastInitdb
 
 	// readyMark is in the line that the server logs when it accepts connections.
 	// The server runs with LC_ALL=C, so the line is not translated.
 	readyMark = "database system is ready to accept connections"
 )
 
-// start starts a server and waits until it accepts connections. When it returns
-// an error, nothing is left of the server.
-func start(ctx context.Context, with settings) (running, error) {
-	programs, err := findBinaries(with.path, with.globs)
-	if err != nil {
-		return running{}, err
+// local is the server from local programs.
+var local = Source{
+	Name: sourceLocal,
+	Check: func(ctx context.Context, o Order) (key string, err error) {
+		if o.TLS {
+			return "", ErrNoTLS
+		}
+		programs, err := findBinaries(ctx, o.Path, o.Globs, o.Version)
+		return programs.postgres, err
+	},
+	Start: func(ctx context.Context, o Order) (Running, error) {
+		programs, err := findBinaries(ctx, o.Path, o.Globs, o.Version)
+		if err != nil {
+			return Running{}, err
+		}
+		return o.start(ctx, programs)
+	},
+}
+
+// StartPrograms starts a server from the programs in a directory and waits until it accepts connections on its Unix socket. When
+// it returns an error, nothing is left of the server.
+func (o Order) StartPrograms(ctx context.Context, dir string) (Running, error) {
+	programs, ok := binariesIn(dir)
+	if !ok {
+		return Running{}, fmt.Errorf("%s does not have both postgres and initdb", dir)
 	}
-	dir, err := supervise.NewDir(with.tempDir)
+	return o.start(ctx, programs)
+}
+
+func (o Order) start(ctx context.Context, programs binaries) (Running, error) {
+	dir, err := supervise.NewDir(o.TempDir)
 	if err != nil {
-		return running{}, fmt.Errorf("pgserver: %w, or set %s", err, dsnVariable)
+		return Running{}, fmt.Errorf("%w, or set %s", err, dsnVariable)
 	}
-	if with.started != nil {
-		if err := with.started(dir); err != nil {
-			return running{}, fmt.Errorf("pgserver: %w", err)
+	if o.Home != "" { // the next keeper removes what this one leaves if it is killed
+		if err := os.WriteFile(home(o.Home).server(), []byte(dir), 0o600); err != nil {
+			return Running{}, err
 		}
 	}
-	template := findPristine(with.cache, programs, dir)
+	template := findPristine(o.Cache, programs, dir)
 	p, err := supervise.Start(ctx, supervise.Server{
 		Name:    "PostgreSQL server",
 		Dir:     dir,
 		Prepare: prepareScript,
-		Args:    append([]string{programs.postgres}, serverOptions(dir)...),
+		Args:    append([]string{programs.postgres}, localOptions(dir)...),
 		// No PG* variables: they would change what initdb and postgres do.
-		Env: []string{"LC_ALL=C", "PATH=" + with.path + ":/usr/bin:/bin", "INITDB=" + programs.initdb,
+		Env: []string{"LC_ALL=C", "PATH=" + o.Path + ":/usr/bin:/bin", "INITDB=" + programs.initdb,
 			"PRISTINE=" + template.path, "PRISTINE_NEW=" + template.fresh},
 		Ready: readyMark,
 	})
 	template.keep()
-	if errors.Is(err, context.Canceled) { // by Stop
-		return running{}, fmt.Errorf("%w: %w", errStopped, err)
-	}
 	if err != nil {
-		return running{}, fmt.Errorf("pgserver: %w", err)
+		return Running{}, err
 	}
-	return running{dsn: socketDSN(dir), stop: p.Stop, gone: p.Gone()}, nil
+	return Running{DSN: socketDSN(dir), Stop: p.Stop, Gone: p.Gone()}, nil
 }
 
-// serverOptions returns the arguments of postgres.
-func serverOptions(dir string) []string {
-	args := []string{"-D", dir + "/data"}
+// localOptions returns the arguments of postgres.
+func localOptions(dir string) []string {
+	return append([]string{"-D", dir + "/data",
+		"-c", "listen_addresses=", // no TCP
+		"-c", "unix_socket_directories=" + dir,
+		"-c", "unix_socket_permissions=0777", // it is dir that keeps others out
+		"-c", "port=5432",
+	}, FastOptions()...)
+}
+
+// FastOptions returns arguments of postgres that make a server fast and careless.
+func FastOptions() []string {
+	var args []string
 	for _, setting := range []string{
-		"listen_addresses=", // no TCP
-		"unix_socket_directories=" + dir,
-		"unix_socket_permissions=0777", // it is dir that keeps others out
-		"port=5432",
 		"max_connections=1000", // for the tests of many packages at once,
 		"shared_buffers=64MB",
 		"dynamic_shared_memory_type=mmap", // containers have a small /dev/shm

@@ -11,9 +11,9 @@ import (
 	"syscall"
 )
 
-// serverAccount returns the account to run a server as: nil for our own,
+// Account returns the account to run a server as: nil for our own,
 // another one if we are root, as which the servers refuse to run.
-func serverAccount() (*syscall.Credential, error) {
+func Account() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
@@ -44,7 +44,7 @@ func MakeShared(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	account, err := serverAccount()
+	account, err := Account()
 	if err != nil || account == nil {
 		return err
 	}

@@ -24,7 +24,7 @@ const (
 // NewDir returns the path of a new directory for a server, which [Start] makes: in tempDir or, if that cannot work, in
 // /tmp. A socket named .s.PGSQL.5432 fits into it, and it has no comma, which separates hosts in a connection string.
 func NewDir(tempDir string) (string, error) {
-	account, err := serverAccount()
+	account, err := Account()
 	if err != nil {
 		return "", err
 	}

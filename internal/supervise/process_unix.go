@@ -77,7 +77,7 @@ func Start(ctx context.Context, server Server) (*Process, error) {
 
 // start starts the supervisor, which makes the directory.
 func (p *Process) start() error {
-	account, err := serverAccount()
+	account, err := Account()
 	if err != nil {
 		return err
 	}
