@@ -31,6 +31,7 @@ lint: ## what CI checks besides the tests; builds the linter the first time, whi
 bench: ## every figure of the documentation, on this machine
 	go test -run '^$$' -bench . -benchmem -count 3 ./internal/sqllex ./internal/template ./internal/named
 	go test -run '^$$' -bench . -benchtime 3s -count 3 ./driver ./schemadb
+	go test -run '^$$' -bench . -count 3 ./internal/pgserver ./fixtures
 
 # What to measure, as flags of the program; COMPAREFLAGS=-help lists them.
 COMPAREFLAGS ?=
@@ -46,3 +47,4 @@ fuzz: ## each fuzz target, one after the other
 	go test -run '^$$' -fuzz '^FuzzSplit$$' -fuzztime $(FUZZTIME) ./internal/sqlsplit
 	go test -run '^$$' -fuzz '^FuzzParseName$$' -fuzztime $(FUZZTIME) ./migrations
 	go test -run '^$$' -fuzz '^FuzzScript$$' -fuzztime $(FUZZTIME) ./migrations
+	go test -run '^$$' -fuzz '^FuzzSeedParse$$' -fuzztime $(FUZZTIME) ./fixtures

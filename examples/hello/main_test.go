@@ -22,8 +22,8 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(readme), "```go\n"); n != 3 {
-		t.Errorf("README.md has %d blocks of Go; this test and those of examples/facade and examples/migrate know of three", n)
+	if n := strings.Count(string(readme), "```go\n"); n != 4 {
+		t.Errorf("README.md has %d blocks of Go; this test and those of examples/facade, examples/migrate and examples/testing know of four", n)
 	}
 	if !strings.Contains(string(readme), "```go\n"+string(program)+"```\n") {
 		t.Error("the program in README.md is not examples/hello/main.go")

@@ -2,6 +2,8 @@ package accounts
 
 import (
 	"errors"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/DATA-DOG/go-sqlmock"
@@ -40,14 +42,31 @@ func TestTransfer(t *testing.T) {
 	}
 }
 
-func TestTransferOfTooMuch(t *testing.T) {
+func TestTransferFromEmpty(t *testing.T) {
 	t.Parallel()
 	db := newDB(t)
 	before := fixtures.Snapshot(t, db, "accounts")
-	if err := (Repo{db}).Transfer(t.Context(), 1, 2, 5000); err == nil {
+	if err := (Repo{db}).Transfer(t.Context(), 2, 1, 1); err == nil {
 		t.Error("no error")
 	}
 	before.RequireUnchanged(t)
+}
+
+// TestReadme makes sure that the test in the README is one that runs.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("readme_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, test, _ := strings.Cut(string(source), "\n)\n\n")
+	if test == "" || !strings.Contains(string(readme), "```go\n"+test+"```\n") {
+		t.Errorf("README.md does not have this test:\n%s", test)
+	}
 }
 
 func TestManyAccounts(t *testing.T) {
