@@ -126,3 +126,24 @@ func TestWithReadyMadeTables(t *testing.T) {
 		t.Error("there is no table users")
 	}
 }
+
+func TestWhatATransferChanges(t *testing.T) {
+	t.Parallel()
+	db := newDB(t)
+	before := fixtures.Snapshot(t, db, "accounts")
+	if err := (Repo{db}).Transfer(t.Context(), 1, 2, 300); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (Repo{db}).Open(t.Context(), "cid", 0); err != nil {
+		t.Fatal(err)
+	}
+	const want = `
+bank.accounts: 1 added, 0 removed, 2 changed
+  ~ (id: 1) cents: 1000 -> 700
+  ~ (id: 2) cents: 0 -> 300
+  + (id: 3, owner: cid, cents: 0)
+`
+	if diff := before.Diff(t); strings.TrimSpace(diff) != strings.TrimSpace(want) {
+		t.Errorf("got:\n%s", diff)
+	}
+}
