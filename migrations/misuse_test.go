@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/pgdbm/pgdbm/driver"
+	"github.com/pgdbm/pgdbm/internal/supervise/supervisetest"
 	"github.com/pgdbm/pgdbm/migrations"
 	"github.com/pgdbm/pgdbm/schemadb"
 )
@@ -104,8 +105,9 @@ func TestSessionOfCalledFunctions(t *testing.T) {
 				t.Errorf("after %s the search_path is %s, %v", text, path, err)
 			}
 		}
-		want(t, "locks", query(t, pool, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 "+
-			"AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"), "0")
+		const locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 " +
+			"AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+		supervisetest.Eventually(t, "the backend of the closed connection has ended", func() bool { return query(t, pool, locks) == "0" })
 	}
 }
 
