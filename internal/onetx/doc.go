@@ -21,9 +21,12 @@
 // # Limits
 //
 //   - There is one session, so settings and temporary tables that one connection leaves are seen by the others, until it is closed.
+//     If it has left something, all that the session has ends then.
 //   - The isolation level of a transaction has no meaning: there is no other transaction to see.
 //   - now() is the time at which everything began. NOTIFY is not delivered.
 //   - Not possible, and errors: what cannot run in a transaction (VACUUM, CREATE INDEX CONCURRENTLY, COMMIT in a procedure), two-phase
 //     commit, AND CHAIN, and transaction control in the extended protocol, which no Go library uses.
-//   - What set_config sets back is known by the literals for the name and for is_local.
+//   - What set_config sets back is known by the literals for the name and for is_local, and a table that is ON COMMIT DROP by the text of
+//     its CREATE TABLE. ON COMMIT DELETE ROWS has no effect.
+//   - The error of a deferred constraint comes behind the CommandComplete of the last statement.
 package onetx

@@ -3,6 +3,7 @@ package onetx
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -11,11 +12,13 @@ import (
 type group struct {
 	messages []byte
 	found    traces
+	parsed   bool // the unnamed statement, in the group
 }
 
 // extended serves the messages of the extended protocol up to a Sync.
 func (s *session) extended(first pgproto3.FrontendMessage) error {
 	var g group
+	s.parsedAgain = false
 	refusal, err := s.gather(&g, first)
 	if err != nil {
 		return err
@@ -76,6 +79,9 @@ func (s *session) gather(g *group, msg pgproto3.FrontendMessage) (refusal, err e
 		if refusal == nil {
 			refusal = s.translate(msg, &g.found)
 		}
+		if err := s.unnamed(g, msg); err != nil {
+			return nil, err
+		}
 		if g.messages, err = msg.Encode(g.messages); err != nil {
 			return nil, fmt.Errorf("pgdbm: fixtures.Isolated: encoding a message: %w", err)
 		}
@@ -85,13 +91,12 @@ func (s *session) gather(g *group, msg pgproto3.FrontendMessage) (refusal, err e
 		case *pgproto3.Flush: // the client waits for an answer
 			s.send(errorOf(errFlush))
 			s.flush()
-			if err := s.skipToSync(); err != nil {
-				return nil, err
-			}
+			s.tx.turn.pause()
+			defer s.tx.turn.resume()
 			g.messages = nil
-			return nil, nil
+			return nil, s.skipToSync()
 		}
-		if msg, err = s.client.Receive(); err != nil {
+		if msg, err = s.receive(); err != nil {
 			return nil, errGone
 		}
 	}
@@ -130,6 +135,24 @@ func (s *session) translate(msg pgproto3.FrontendMessage, found *traces) (refusa
 		}
 	}
 	return nil
+}
+
+// unnamed keeps the Parse of the unnamed statement, and puts it before a group that only binds it: our savepoint, which is a Query message,
+// has taken the statement away.
+func (s *session) unnamed(g *group, msg pgproto3.FrontendMessage) (err error) {
+	switch m := msg.(type) {
+	case *pgproto3.Parse:
+		if m.Name == "" {
+			g.parsed = true
+			s.parse, err = m.Encode(nil)
+		}
+	case *pgproto3.Bind:
+		if m.PreparedStatement == "" && !g.parsed && s.parse != nil {
+			g.messages = slices.Concat(s.parse, g.messages)
+			g.parsed, s.parsedAgain = true, true
+		}
+	}
+	return err
 }
 
 // serverName returns the server's name for a client's prepared statement.

@@ -76,6 +76,23 @@ func TestFailingStatement(t *testing.T) {
 	}
 }
 
+// TestExecModes has all of pgx's ways to send arguments, some of which need what an earlier group has left.
+func TestExecModes(t *testing.T) {
+	t.Parallel()
+	conn := one(t, newStage(t).pool(t))
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec,
+		pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+		for i := range 2 {
+			var n int
+			if err := conn.QueryRow(t.Context(), "SELECT $1::int", mode, i).Scan(&n); err != nil || n != i {
+				t.Errorf("%v: got %d, error %v, want %d", mode, n, err, i)
+			}
+			_, err := conn.Exec(t.Context(), "SELECT 1/$1::int", mode, 0)
+			wantCode(t, err, "22012")
+		}
+	}
+}
+
 func TestFailureInTransaction(t *testing.T) {
 	t.Parallel()
 	pool := newStage(t).pool(t)
@@ -270,6 +287,76 @@ func TestCopy(t *testing.T) {
 	if _, err := conn.Conn().PgConn().CopyTo(t.Context(), &out, "COPY (SELECT id FROM things WHERE id < 3 ORDER BY id) TO STDOUT"); err != nil || out.String() != "0\n1\n2\n" {
 		t.Errorf("got %q, error %v", out.String(), err)
 	}
+}
+
+// TestCopyRefused goes on after a COPY that the server refuses at once: its rows and its end come nevertheless.
+func TestCopyRefused(t *testing.T) {
+	t.Parallel()
+	pool := newStage(t).pool(t)
+	conn := one(t, pool)
+	for range 2 {
+		_, err := conn.PgConn().CopyFrom(t.Context(), strings.NewReader("1\tone\n"), "COPY nothing FROM STDIN")
+		wantCode(t, err, "42P01")
+		do(t, conn, "INSERT INTO things VALUES (1, 'one') ON CONFLICT DO NOTHING")
+	}
+	if n := count(t, pool, "things"); n != 1 {
+		t.Errorf("%d rows, want 1", n)
+	}
+}
+
+// TestCopyThatWaits has a COPY whose rows come from another connection, which would wait for it.
+func TestCopyThatWaits(t *testing.T) {
+	t.Parallel()
+	pool := newStage(t).pool(t)
+	_, err := pool.CopyFrom(t.Context(), pgx.Identifier{"things"}, []string{"id", "name"}, pgx.CopyFromFunc(func() ([]any, error) {
+		var id int
+		return []any{1, ""}, pool.QueryRow(t.Context(), "SELECT 1").Scan(&id)
+	}))
+	if err == nil || !strings.Contains(err.Error(), "a COPY or a pipeline") {
+		t.Errorf("got error %v", err)
+	}
+	if n := count(t, pool, "things"); n != 0 {
+		t.Errorf("%d rows, want 0", n)
+	}
+}
+
+// TestPipelineThatWaits is the same with a pipeline that has no Sync yet.
+func TestPipelineThatWaits(t *testing.T) {
+	t.Parallel()
+	pool := newStage(t).pool(t)
+	pipeline := one(t, pool).PgConn().StartPipeline(t.Context())
+	pipeline.SendQueryParams("INSERT INTO things VALUES (1, '')", nil, nil, nil, nil)
+	if err := pipeline.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := pool.Exec(t.Context(), "SELECT 1")
+	wantCode(t, err, "25001")
+	if err := pipeline.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if err := pipeline.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, pool, "things"); n != 1 {
+		t.Errorf("%d rows, want 1", n)
+	}
+}
+
+// TestCancelledWhileIdle sees that a cancel request has no effect on a statement that comes later.
+func TestCancelledWhileIdle(t *testing.T) {
+	t.Parallel()
+	pool := newStage(t).pool(t)
+	conn := one(t, pool)
+	do(t, conn, "SELECT 1")
+	if err := conn.PgConn().CancelRequest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other := one(t, pool)
+	do(t, other, "BEGIN")
+	_, err := conn.Exec(t.Context(), "SELECT 1") // waits
+	wantCode(t, err, "25001")
+	do(t, other, "ROLLBACK")
+	do(t, conn, "SELECT 1")
 }
 
 // TestPipeline sends what blocks unless both sides are read and written at the same time.

@@ -3,6 +3,7 @@ package onetx
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,7 +18,11 @@ func (s *session) query(text string) error {
 		return nil
 	}
 	for _, step := range steps {
-		if failed, err := s.step(step); failed || err != nil {
+		failed, err := s.step(step)
+		if failed && err == nil && s.within && !s.inTx {
+			return s.undo() // also if the error is ours, and the server knows nothing of it
+		}
+		if failed || err != nil {
 			return err
 		}
 	}
@@ -81,8 +86,13 @@ func (s *session) unless(err error) (failed bool, fatal error) {
 func (s *session) relay(msg pgproto3.BackendMessage) error {
 	switch m := msg.(type) {
 	case *pgproto3.ErrorResponse:
-		if m.Code == "25001" && m.Hint == "" {
-			m.Hint = "With fixtures.Isolated everything is in one transaction. Use fixtures.New for this test."
+		if slices.Contains(oneTransaction, m.Code) {
+			m.Message += "; with fixtures.Isolated everything is in one transaction: use fixtures.New for this test"
+		}
+	case *pgproto3.ParseComplete:
+		if s.parsedAgain {
+			s.parsedAgain = false
+			return nil
 		}
 	case *pgproto3.CopyInResponse:
 		s.send(msg)
@@ -93,10 +103,14 @@ func (s *session) relay(msg pgproto3.BackendMessage) error {
 	return nil
 }
 
+// oneTransaction are the errors of what needs a transaction of its own, or has to be committed before it can be used: active_sql_transaction,
+// invalid_transaction_termination, unsafe_new_enum_value_usage.
+var oneTransaction = []string{"25001", "2D000", "55P04"}
+
 // copyIn passes rows on, until the client has no more.
 func (s *session) copyIn() error {
 	for {
-		msg, err := s.client.Receive()
+		msg, err := s.receive()
 		if err != nil {
 			msg = &pgproto3.Terminate{}
 		}

@@ -43,6 +43,7 @@ func (s *session) endGroup() error {
 func (s *session) undo() error {
 	s.within, s.declared = false, false
 	s.server.looked = s.server.looked && !s.server.changed
+	s.tables = nil
 	clear(s.restore)
 	const rollback = "ROLLBACK TO SAVEPOINT " + mark + "; RELEASE SAVEPOINT " + mark
 	err := s.server.exec(rollback)
@@ -61,6 +62,9 @@ func (s *session) keep() error {
 	if s.declared {
 		end += "CLOSE ALL; "
 	}
+	for _, table := range s.tables {
+		end += "DROP TABLE IF EXISTS pg_temp." + table + " CASCADE; "
+	}
 	if len(s.restore) > 0 {
 		end += "SELECT " + strings.Join(s.setBack(), ", ") + "; "
 	}
@@ -68,6 +72,7 @@ func (s *session) keep() error {
 		return err
 	}
 	s.within, s.declared = false, false
+	s.tables = nil
 	clear(s.restore)
 	return nil
 }
@@ -83,6 +88,8 @@ func (s *session) setBack() []string {
 // follow notes what a text leaves behind that the end of its transaction takes away.
 func (s *session) follow(found traces) error {
 	s.declared = s.declared || found.cursors
+	s.keeps = s.keeps || found.session
+	s.tables = append(s.tables, found.tables...)
 	if found.deferred {
 		s.server.looked, s.server.changed = false, true
 	}
@@ -99,21 +106,20 @@ func (s *session) follow(found traces) error {
 	return nil
 }
 
-// lookForDeferred asks which constraints are deferred from the beginning of each transaction.
+// lookForDeferred asks which constraints are deferred from the beginning of each transaction. It is the others that are named: naming one
+// to defer it is an error if another table has one of that name that cannot be, or if the schema is hidden from the role.
 func (c *Conn) lookForDeferred() error {
 	if c.looked {
 		return nil
 	}
-	const query = "SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.conname), ', ') FROM pg_catalog.pg_constraint c " +
-		"JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace WHERE c.condeferred"
-	names, err := c.ask(query)
+	const query = "SELECT CASE WHEN pg_catalog.bool_or(c.condeferred) THEN pg_catalog.concat('SET CONSTRAINTS ALL DEFERRED; ', " +
+		"'SET CONSTRAINTS ' || pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.conname), ', ') FILTER (WHERE NOT c.condeferred) || " +
+		"' IMMEDIATE; ') END FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace WHERE c.condeferrable"
+	deferred, err := c.ask(query)
 	if err != nil {
 		return err
 	}
-	c.looked, c.deferred = true, ""
-	if len(names) > 0 {
-		c.deferred = "SET CONSTRAINTS " + string(names) + " DEFERRED; "
-	}
+	c.looked, c.deferred = true, string(deferred)
 	return nil
 }
 

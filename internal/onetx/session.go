@@ -3,6 +3,7 @@ package onetx
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -21,19 +22,25 @@ type session struct {
 	names  map[string]string // of prepared statements: the client's to the server's
 	leaves map[string]traces // of prepared statements, by the client's name
 
+	parse       []byte // the message that has made the unnamed one
+	parsedAgain bool   // that the client knows nothing of
+
 	inTx      bool
 	began     string // the statement that began the transaction
 	gone      bool   // the client, in the middle of a COPY
 	within    bool   // there is a savepoint of ours
 	declared  bool
+	tables    []string          // that are ON COMMIT DROP
+	keeps     bool              // something that ends with the session
 	restore   map[string]string // settings to set back, with SQL literals
 	cancelled bool              // while it waits; turn's mutex guards it
+	woken     chan struct{}     // to look again whether it is its turn
 }
 
 func newSession(tx *Tx, conn net.Conn) *session {
 	out := newOutbox(conn)
 	return &session{tx: tx, conn: conn, out: out, client: pgproto3.NewBackend(conn, out), secret: secret(),
-		names: map[string]string{}, leaves: map[string]traces{}, restore: map[string]string{}}
+		woken: make(chan struct{}, 1), names: map[string]string{}, leaves: map[string]traces{}, restore: map[string]string{}}
 }
 
 // run returns when the client has gone, or when the server has.
@@ -104,6 +111,8 @@ func (s *session) serve() error {
 		case *pgproto3.Sync:
 			s.ready()
 			continue
+		case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail:
+			continue // of a COPY that has failed at once; a server ignores them too
 		case *pgproto3.Query:
 			err = s.inTurn(m, func() error { return s.query(m.String) })
 		default:
@@ -118,13 +127,16 @@ func (s *session) serve() error {
 
 // inTurn calls fn when it is the session's turn. If that cannot be, the client gets an error, and the session goes on.
 func (s *session) inTurn(first pgproto3.FrontendMessage, fn func() error) error {
-	if err := s.tx.turn.take(s); err != nil {
+	if err := s.tx.turn.take(s, Patience); err != nil {
 		if errors.Is(err, errEnded) {
 			return err
 		}
 		return s.refuse(first, err)
 	}
 	defer s.tx.turn.rest(s)
+	if !s.inTx {
+		s.began = "a COPY or a pipeline"
+	}
 	err := fn()
 	if err == nil {
 		err = s.endGroup()
@@ -172,7 +184,8 @@ func (s *session) skipToSync() error {
 
 // leave takes away what the session has, when its client has gone: as on a server, where the session ends.
 func (s *session) leave() {
-	if s.tx.turn.take(s) != nil {
+	const forever = math.MaxInt64
+	if s.tx.turn.take(s, forever) != nil {
 		return // all goes
 	}
 	defer s.tx.turn.rest(s)
@@ -191,6 +204,14 @@ func (s *session) cleanUp() error {
 	for _, name := range s.names {
 		s.server.server.Send(&pgproto3.Close{ObjectType: 'S', Name: name})
 	}
+	if !s.keeps { // others may, and it would take that away
+		s.server.server.Send(&pgproto3.Sync{})
+		if err := s.server.server.Flush(); err != nil {
+			return err
+		}
+		_, err := s.server.answer()
+		return err
+	}
 	if err := s.enter(); err != nil {
 		return err
 	}
@@ -199,6 +220,21 @@ func (s *session) cleanUp() error {
 		return err
 	}
 	return s.endGroup()
+}
+
+// wake makes the session look again whether it is its turn.
+func (s *session) wake() {
+	select {
+	case s.woken <- struct{}{}:
+	default:
+	}
+}
+
+// receive returns the next message of a group. Whoever waits for the session's turn need not wait for ever if none comes.
+func (s *session) receive() (pgproto3.FrontendMessage, error) {
+	s.tx.turn.pause()
+	defer s.tx.turn.resume()
+	return s.client.Receive()
 }
 
 func (s *session) send(msg pgproto3.BackendMessage) { s.client.Send(msg) }

@@ -3,6 +3,7 @@ package onetx
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -27,55 +28,62 @@ func (e *overlap) Error() string {
 // turn says whose statements the server gets: those of one session at a time, for as long as it has a transaction.
 type turn struct {
 	mu      sync.Mutex
-	changed chan struct{} // closed and replaced when something below changes
+	queue   []*session // that wait
 	holder  *session
-	idle    time.Time // since when the holder has sent nothing; zero while it is being served
+	serving bool      // the holder
+	idle    time.Time // since when the holder has sent nothing; zero while the server is at work for it
 	ended   bool
 }
 
-func newTurn() *turn { return &turn{changed: make(chan struct{})} }
-
-// change wakes those who wait. mu is held.
-func (t *turn) change() {
-	close(t.changed)
-	t.changed = make(chan struct{})
-}
-
-// take waits until it is the turn of s.
-func (t *turn) take(s *session) error {
+// take waits until it is the turn of s, or the holder has been idle for longer than patience.
+func (t *turn) take(s *session, patience time.Duration) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	s.cancelled = false // what came before is not meant
+	t.queue = append(t.queue, s)
+	defer t.dequeue(s)
 	for {
 		switch {
 		case t.ended:
 			return errEnded
-		case t.holder == nil || t.holder == s:
-			t.holder, t.idle, s.cancelled = s, time.Time{}, false
+		case t.holder == s || t.holder == nil && t.queue[0] == s:
+			t.holder, t.serving, t.idle = s, true, time.Time{}
 			return nil
 		case s.cancelled:
-			s.cancelled = false
 			return errCancelled
 		}
-		left := Patience
+		left := patience
 		if !t.idle.IsZero() {
 			if left -= time.Since(t.idle); left <= 0 {
 				return &overlap{t.holder.began}
 			}
 		}
-		t.wait(left)
+		t.wait(s, left)
 	}
 }
 
-// wait lets go of mu until something changes, or the time is over.
-func (t *turn) wait(most time.Duration) {
-	changed := t.changed
+// wait lets go of mu until s is woken, or the time is over.
+func (t *turn) wait(s *session, most time.Duration) {
 	t.mu.Unlock()
 	defer t.mu.Lock()
 	timer := time.NewTimer(most)
 	defer timer.Stop()
 	select {
-	case <-changed:
+	case <-s.woken:
 	case <-timer.C:
+	}
+}
+
+// dequeue ends the waiting of s. mu is held.
+func (t *turn) dequeue(s *session) {
+	t.queue = slices.DeleteFunc(t.queue, func(other *session) bool { return other == s })
+	t.wakeNext()
+}
+
+// wakeNext wakes the one whose turn it is now. All would be in each other's way, if they are many. mu is held.
+func (t *turn) wakeNext() {
+	if t.holder == nil && len(t.queue) > 0 {
+		t.queue[0].wake()
 	}
 }
 
@@ -83,23 +91,37 @@ func (t *turn) wait(most time.Duration) {
 func (t *turn) rest(s *session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.idle = time.Now()
+	t.serving, t.idle = false, time.Now()
 	if !s.inTx {
-		t.holder = nil
+		t.holder, t.idle = nil, time.Time{}
 	}
-	t.change()
+	t.wakeNext()
+}
+
+// pause notes that the holder has to send more.
+func (t *turn) pause() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.idle = time.Now()
+}
+
+// resume notes that it has.
+func (t *turn) resume() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.idle = time.Time{}
 }
 
 // cancel cancels what s executes or waits for. While the server is told nobody else gets a turn, whose statement it could hit.
 func (t *turn) cancel(s *session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.holder == s && t.idle.IsZero() {
+	if t.holder == s && t.serving {
 		s.server.cancel()
 	} else {
 		s.cancelled = true
+		s.wake()
 	}
-	t.change()
 }
 
 // end refuses everybody from now on, and cancels what is executed.
@@ -107,8 +129,10 @@ func (t *turn) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ended = true
-	if t.holder != nil && t.idle.IsZero() {
+	if t.holder != nil && t.serving {
 		t.holder.server.cancel()
 	}
-	t.change()
+	for _, s := range t.queue {
+		s.wake()
+	}
 }

@@ -28,7 +28,7 @@ type Tx struct {
 
 // New returns a Tx that gets its connection from connect, with the parameters that the first client's session is to begin with.
 func New(connect func(ctx context.Context, params map[string]string) (*Conn, error)) *Tx {
-	return &Tx{connect: connect, turn: newTurn(), open: map[*session]net.Conn{}}
+	return &Tx{connect: connect, turn: &turn{}, open: map[*session]net.Conn{}}
 }
 
 // Dial returns a client's side of a connection. It is a [pgconn.DialFunc]; where it is said to go does not matter.
