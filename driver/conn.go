@@ -5,6 +5,7 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,6 +29,12 @@ type conn struct {
 	left     leftover           // what statements have left in the session
 	borrower bool               // the context under which it was borrowed says something about the schema, or is not known
 	path     *searchPath        // nil unless the connection follows the DSN's schema in schema_mode=search_path
+
+	link      *link          // the physical connection's
+	changing  *atomic.Uint32 // what to count up when the statement that is running has changed tables, or nil
+	unsettled *atomic.Uint32 // what to count up when its transaction, which has changed tables, is over, or nil
+	peculiar  bool           // its transaction has changed settings
+	own       *descriptions  // what holds for this session only, or nil
 }
 
 var (
@@ -55,7 +62,7 @@ const (
 // newConn wraps a new connection. Its borrower is not known for sure: database/sql may open it in the background for
 // one that waits, without that one's context.
 func newConn(c *Connector, inner *stdlib.Conn, bound bool) *conn {
-	return &conn{stdlibConn: inner, connector: c, borrower: bound || c.bound.Load()}
+	return &conn{stdlibConn: inner, connector: c, borrower: bound || c.bound.Load(), link: linkOf(inner.Conn())}
 }
 
 // Conn returns the underlying connection of pgx, for (*sql.Conn).Raw. What happens to it there is unknown, so the
@@ -86,27 +93,28 @@ func (c *conn) effective(ctx context.Context) (schema string, bound bool, err er
 }
 
 // statement returns query as it is to be sent, and records what it does to the session.
-func (c *conn) statement(ctx context.Context, query string) (string, error) {
+func (c *conn) statement(ctx context.Context, query string) (order, error) {
 	schema, bound, err := c.effective(ctx)
 	if err != nil {
-		return "", err
+		return order{}, err
 	}
 	sql, info, err := c.connector.cache.Get(query, schema)
 	if err != nil {
-		return "", err
+		return order{}, err
 	}
 	need := c.connector.settings.required
 	if need != requireNothing && !info.TransactionControl {
 		if need == requireContext && !bound {
-			return "", fmt.Errorf("%w (schema_required=context: the DSN's does not count)", ErrSchemaRequired)
+			return order{}, fmt.Errorf("%w (schema_required=context: the DSN's does not count)", ErrSchemaRequired)
 		}
 		if schema == "" {
-			return "", ErrSchemaRequired
+			return order{}, ErrSchemaRequired
 		}
 	}
-	if sql != query {
+	o := order{query: query, sql: sql, info: info, templated: sql != query}
+	if o.templated {
 		if err := c.checkLiterals(); err != nil {
-			return "", err
+			return order{}, err
 		}
 	}
 	if info.SessionState {
@@ -114,9 +122,12 @@ func (c *conn) statement(ctx context.Context, query string) (string, error) {
 	}
 	c.borrower = c.borrower || bound
 	if c.path != nil {
-		return sql, c.beforeStatement(ctx, info)
+		if err := c.beforeStatement(ctx, info); err != nil {
+			return order{}, err
+		}
 	}
-	return sql, nil
+	c.beforeChange(&o, schema)
+	return o, nil
 }
 
 // leave records that a statement, or whoever has the pgx.Conn, leaves something in the session.
@@ -139,22 +150,56 @@ func (c *conn) checkLiterals() error {
 
 // ExecContext expands query and executes it.
 func (c *conn) ExecContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Result, error) {
-	sql, err := c.statement(ctx, query)
+	o, err := c.statement(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	result, err := c.stdlibConn.ExecContext(ctx, sql, args)
+	result, err := c.exec(ctx, &o, args)
 	return result, c.afterStatement(err)
 }
 
-// QueryContext expands query and executes it. The rows are pgx's own.
+func (c *conn) exec(ctx context.Context, o *order, args []sqldriver.NamedValue) (sqldriver.Result, error) {
+	if len(args) == 0 || isOption(args[0].Value) { // without arguments pgx uses the simple protocol
+		return c.stdlibConn.ExecContext(ctx, o.sql, args)
+	}
+	if c.route(o) {
+		return c.execOnce(ctx, o, values(args))
+	}
+	result, err := c.stdlibConn.ExecContext(ctx, o.sql, args)
+	if c.outdated(ctx, err, o) {
+		result, err = c.stdlibConn.ExecContext(ctx, o.sql, args)
+	}
+	if err != nil {
+		c.failed(o)
+	}
+	return result, err
+}
+
+// QueryContext expands query and executes it. The rows are pgx's own, or those of a one-shot.
 func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
-	sql, err := c.statement(ctx, query)
+	o, err := c.statement(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := c.stdlibConn.QueryContext(ctx, sql, args)
+	rows, err := c.query(ctx, &o, args)
 	return rows, c.afterStatement(err)
+}
+
+func (c *conn) query(ctx context.Context, o *order, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
+	if len(args) > 0 && isOption(args[0].Value) {
+		return c.stdlibConn.QueryContext(ctx, o.sql, args)
+	}
+	if o.sql != "" && c.route(o) {
+		return c.queryOnce(ctx, o, values(args))
+	}
+	rows, err := c.stdlibConn.QueryContext(ctx, o.sql, args)
+	if c.outdated(ctx, err, o) {
+		rows, err = c.stdlibConn.QueryContext(ctx, o.sql, args)
+	}
+	if err != nil {
+		c.failed(o)
+	}
+	return rows, err
 }
 
 // Prepare is PrepareContext without a context.
@@ -232,6 +277,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 // it comes when the next borrower has the connection, and database/sql lets a borrower try three only. What statements
 // in the DSN's schema have left may stay for others in that schema, until a borrower bound to another comes across it.
 func (c *conn) IsValid() bool {
+	c.settle()
 	if c.left == leftByBound || c.left == leftByDSN && c.connector.clashed.Load() {
 		return false
 	}

@@ -31,6 +31,11 @@ type Connector struct {
 	// asked to start with.
 	open func(context.Context) (_ sqldriver.Conn, path string, _ error)
 
+	descriptions *descriptions // of the statements that are not kept prepared
+	shared       *shared       // of their templates
+	generations  generations
+	counters     counters
+
 	// schemaChanges counts the statements that may have created or dropped a schema.
 	schemaChanges atomic.Uint64
 
@@ -83,7 +88,12 @@ func newConnector(s settings, o *options) (*Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Connector{settings: s, cache: template.NewCache(cacheBytes, s.syntax)}, nil
+	return &Connector{
+		settings:     s,
+		cache:        template.NewCache(cacheBytes, s.syntax),
+		descriptions: newDescriptions(maxDescriptions),
+		shared:       newShared(),
+	}, nil
 }
 
 func dsnConnector(dsn string, o *options) (*Connector, error) {

@@ -84,6 +84,33 @@
 // as with pgx, for statements that follow the DSN; a borrower whose context names a schema gets another connection. On
 // a pgxpool, which others share, it is closed in either case. SET LOCAL and set_config(..., true) leave nothing.
 //
+// # Many schemas
+//
+// Each schema's text of a statement is its own, and pgx keeps 512 texts prepared on a connection (statement_cache_capacity
+// in the DSN). Plain pgx prepares each text that it meets, so beyond that number it prepares a statement, runs it and throws
+// it away, every time. This driver lets pgx prepare what is worth it and sends the rest in one go: one round trip, nothing
+// stays on the server.
+//
+//   - While the texts in use fit the capacity, everything is done by pgx and costs what it costs there.
+//   - Beyond it, a templated statement is prepared only if it was used more often lately than the one that would have to go.
+//     Visiting every tenant once throws nothing out. The server's memory is bounded as with pgx: by the capacity.
+//   - A statement that is not prepared is sent with the types of its parameters and read in the formats that pgx uses, so
+//     values, column types and errors are the same. The types are asked for once for each text, which is one more round trip, and
+//     kept for all connections: up to 524,288 texts, in about 32 MB. A statement outside of a transaction whose arguments
+//     are integers, or that has none, borrows the types that its template has in other schemas instead.
+//   - With default_query_exec_mode=cache_describe all templated statements are sent like this. That works behind PgBouncer in
+//     transaction mode, which knows no prepared statements of others. The modes exec, describe_exec and simple_protocol,
+//     statement_cache_capacity=0, and pgx's first arguments leave everything to pgx; so do statements without arguments
+//     through Exec. An [sql.Stmt] is prepared for up to 16 schemas on each connection; in others it goes the same way.
+//
+// Tables may change under a running program. After ALTER TABLE in one schema the others are not affected, and a statement
+// that does not fit its table any more is sent again, outside of transactions; plain pgx returns "cached plan must not change
+// result type". In a transaction, what this process has changed is known beforehand. What another process changes between
+// two statements of a transaction can still abort it, as with pgx. Parameters keep the types that the server gave them when it
+// was asked; it converts values, or refuses them, if a column has got another type since.
+//
+// [Connector.Stats] and [StatsOf] count which way the statements took.
+//
 // # The way to pgx
 //
 // [Raw] hands out the *pgx.Conn for COPY, LISTEN and batches. (*sql.Conn).Raw works as with stdlib, except that the
@@ -106,8 +133,8 @@
 //     client's encoding must be UTF8, which pgx needs too.
 //   - A template names a table of ASCII letters, digits and underscores, up to 63 bytes. A schema can have any name of 1
 //     to 63 bytes, except pg_*, information_schema, $user and those that contain {{, }}, << or >>.
-//   - pgx caches prepared statements by their text, 512 on each connection, and each schema's text is its own. With
-//     hundreds of schemas in use, raise statement_cache_capacity, or set default_query_exec_mode=exec.
+//   - If another process changes the type of a column after a statement was described and before it is sent in one go, the
+//     rows of that one execution may have to be read to their end before the first is handed out, to be converted.
 //
 // A *sql.DB and all functions of this package are safe for concurrent use.
 package driver

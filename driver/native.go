@@ -38,18 +38,54 @@ func (n nativeConn) Query(ctx context.Context, query string, args ...any) (pgx.R
 	if n.Pgx().IsClosed() {
 		return nil, sqldriver.ErrBadConn
 	}
-	sql, err := n.statement(ctx, query)
+	o, err := n.statement(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := n.Pgx().Query(ctx, sql, args...)
-	if err != nil {
+	formats, rest := resultFormats(args)
+	if o.sql == "" || len(rest) > 0 && isOption(rest[0]) {
+		return n.viaPgx(ctx, &o, args)
+	}
+	if !n.route(&o) {
+		return n.viaPgx(ctx, &o, args)
+	}
+	r := &onceRows{}
+	if err := r.query(ctx, n.conn, &o, rest, formats); err != nil {
 		return nil, n.afterNative(err)
 	}
-	if n.path == nil {
-		return rows, nil
+	return r, nil
+}
+
+// resultFormats takes the formats off the arguments, if they come first.
+func resultFormats(args []any) (pgx.QueryResultFormatsByOID, []any) {
+	if len(args) > 0 {
+		if formats, ok := args[0].(pgx.QueryResultFormatsByOID); ok {
+			return formats, args[1:]
+		}
 	}
-	return &nativeRows{Rows: rows, conn: n.conn}, nil
+	return nil, args
+}
+
+// viaPgx sends a statement on pgx's own path. It waits for the first row, in case the statement has to be sent again.
+func (n nativeConn) viaPgx(ctx context.Context, o *order, args []any) (pgx.Rows, error) {
+	rows, more, err := n.start(ctx, o, args)
+	if n.outdated(ctx, err, o) {
+		rows, more, err = n.start(ctx, o, args)
+	}
+	if err != nil {
+		n.failed(o)
+		return nil, n.afterNative(err)
+	}
+	return &nativeRows{Rows: rows, conn: n.conn, more: more, first: true}, nil
+}
+
+func (n nativeConn) start(ctx context.Context, o *order, args []any) (rows pgx.Rows, more bool, err error) {
+	rows, err = n.Pgx().Query(ctx, o.sql, args...)
+	if err != nil {
+		return nil, false, err
+	}
+	more = rows.Next()
+	return rows, more, rows.Err()
 }
 
 // Do calls fn with query as it is to be sent.
@@ -57,7 +93,7 @@ func (n nativeConn) Do(ctx context.Context, query string, fn func(*pgx.Conn, str
 	if n.Pgx().IsClosed() {
 		return sqldriver.ErrBadConn
 	}
-	sql, err := n.statement(ctx, query)
+	o, err := n.statement(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -65,7 +101,7 @@ func (n nativeConn) Do(ctx context.Context, query string, fn func(*pgx.Conn, str
 	if err != nil {
 		return err
 	}
-	return n.afterNative(fn(n.Pgx(), sql, schema))
+	return n.afterNative(fn(n.Pgx(), o.sql, schema))
 }
 
 // Fixed expands query. database/sql prepares the text of a *sql.Stmt again on any connection and under any context.
@@ -101,13 +137,20 @@ func (n nativeConn) afterNative(err error) error {
 type nativeRows struct {
 	pgx.Rows
 	conn     *conn
+	first    bool // Next was not called yet; more is what pgx said
+	more     bool
 	finished bool
 	err      error
 }
 
 // Next closes the rows after the last one, as pgx does.
 func (r *nativeRows) Next() bool {
-	if r.Rows.Next() {
+	if r.first {
+		r.first = false
+	} else {
+		r.more = r.Rows.Next()
+	}
+	if r.more {
 		return true
 	}
 	r.Close()

@@ -121,6 +121,7 @@ func (c *conn) beforeStatement(ctx context.Context, info template.Info) error {
 
 // afterStatement notes what a statement did to the schemas, and explains its error if it is due to a missing one.
 func (c *conn) afterStatement(err error) error {
+	c.afterChange()
 	p := c.path
 	if p == nil {
 		return err

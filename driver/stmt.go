@@ -7,7 +7,8 @@ import (
 )
 
 // maxPrepared is for how many schemas at once a statement is kept prepared on a connection. An application that uses
-// one *sql.Stmt for all its tenants would otherwise fill the server's memory.
+// one *sql.Stmt for all its tenants would otherwise fill the server's memory. In further schemas it is executed like a
+// statement that nobody has prepared; where pgx's mode does not allow that, the one that was used longest ago is closed.
 const maxPrepared = 16
 
 // stmt is a prepared statement. What is prepared on the server is its expansion, so it is prepared again for each
@@ -15,6 +16,7 @@ const maxPrepared = 16
 type stmt struct {
 	conn     *conn
 	query    string     // with its templates
+	last     order      // as it was executed last
 	inputs   int        // the number of parameters
 	prepared []prepared // the one that was used last comes last
 }
@@ -30,12 +32,14 @@ var (
 	_ sqldriver.StmtQueryContext = (*stmt)(nil)
 )
 
-// prepare returns the statement that is prepared for the effective schema.
+// prepare returns the statement that is prepared for the effective schema, or nil if it is to be executed without.
 func (s *stmt) prepare(ctx context.Context) (sqldriver.Stmt, error) {
-	sql, err := s.conn.statement(ctx, s.query)
+	o, err := s.conn.statement(ctx, s.query)
 	if err != nil {
 		return nil, err
 	}
+	s.last = o
+	sql := o.sql
 	last := len(s.prepared) - 1
 	for i := last; i >= 0; i-- {
 		if p := s.prepared[i]; p.sql == sql {
@@ -45,6 +49,9 @@ func (s *stmt) prepare(ctx context.Context) (sqldriver.Stmt, error) {
 			}
 			return p.stmt, nil
 		}
+	}
+	if len(s.prepared) == maxPrepared && s.conn.link.chooses() {
+		return nil, nil
 	}
 	inner, err := s.conn.stdlibConn.PrepareContext(ctx, sql)
 	if err != nil {
@@ -81,7 +88,14 @@ func (s *stmt) ExecContext(ctx context.Context, args []sqldriver.NamedValue) (sq
 	if err != nil {
 		return nil, err
 	}
+	if inner == nil {
+		result, err := s.conn.exec(ctx, &s.last, args)
+		return result, s.conn.afterStatement(err)
+	}
 	result, err := inner.(sqldriver.StmtExecContext).ExecContext(ctx, args)
+	if s.conn.outdated(ctx, err, &s.last) {
+		result, err = inner.(sqldriver.StmtExecContext).ExecContext(ctx, args)
+	}
 	return result, s.conn.afterStatement(err)
 }
 
@@ -91,7 +105,14 @@ func (s *stmt) QueryContext(ctx context.Context, args []sqldriver.NamedValue) (s
 	if err != nil {
 		return nil, err
 	}
+	if inner == nil {
+		rows, err := s.conn.query(ctx, &s.last, args)
+		return rows, s.conn.afterStatement(err)
+	}
 	rows, err := inner.(sqldriver.StmtQueryContext).QueryContext(ctx, args)
+	if s.conn.outdated(ctx, err, &s.last) {
+		rows, err = inner.(sqldriver.StmtQueryContext).QueryContext(ctx, args)
+	}
 	return rows, s.conn.afterStatement(err)
 }
 

@@ -371,8 +371,8 @@ func callWays(t *testing.T, name string, stmt any, right func(error) bool) {
 }
 
 // The table of a prepared statement changes while it is in use, as during a deployment. One that names its columns goes
-// on. PostgreSQL refuses one with a star, for as long as it is prepared, as with sqlx on pgx; then it has to be prepared
-// again. It never reads the columns of the old table into the fields of the new one.
+// on. PostgreSQL refuses one with a star, for as long as it is prepared, as with sqlx on pgx, where it has to be prepared
+// again; this driver does that by itself. It never reads the columns of the old table into the fields of the new one.
 func TestStmtSurvivesChangedTable(t *testing.T) {
 	t.Parallel()
 	onDrivers(t, func(t *testing.T, pool *sql.DB) {
@@ -392,10 +392,13 @@ func TestStmtSurvivesChangedTable(t *testing.T) {
 		exec(t, a, "ALTER TABLE {{tables.t}} ADD added text DEFAULT 'x'")
 		for name, read := range read {
 			var got row
-			if err := read(star, &got); !hasPgCode(err, "0A000") {
+			err := read(star, &got)
+			if strings.HasSuffix(t.Name(), "pgdbm") {
+				wantOwner(t, name+" of a star", got.Owner, err, "a")
+			} else if !hasPgCode(err, "0A000") {
 				t.Errorf("%s of a star: %v, %v", name, got, err)
 			}
-			err := read(stmt, &got)
+			err = read(stmt, &got)
 			wantOwner(t, name+" of named columns", got.Owner, err, "a")
 		}
 		if err := errors.Join(star.Close(), stmt.Close()); err != nil {

@@ -17,12 +17,18 @@ func (p *parser) classify(second string) {
 		info.Settings = true
 		info.SessionState = info.SessionState || !sqllex.Equal(second, "local")
 	case sqllex.Equal(first, "do"): // it may do anything
-		info.SessionState, info.Settings, info.SchemaDDL = true, true, true
+		info.SessionState, info.Settings, info.SchemaDDL, info.DDL, info.Procedural = true, true, true, true, true
+	case sqllex.Equal(first, "call"):
+		info.Procedural = true
 	case sqllex.OneOf(first, "prepare", "deallocate", "discard", "reset", "listen", "load"):
 		// DEALLOCATE and DISCARD remove what pgx believes to be prepared, RESET what was set when the connection was made.
 		info.SessionState, info.Settings = true, true
-	case sqllex.OneOf(first, "create", "alter", "drop") && sqllex.Equal(second, "schema"):
-		info.SchemaDDL = true
+	case sqllex.OneOf(first, "alter", "drop"):
+		info.DDL = true
+		info.SchemaDDL = info.SchemaDDL || sqllex.Equal(second, "schema")
+	case sqllex.Equal(first, "create"):
+		info.DDL = info.DDL || sqllex.Equal(second, "or")
+		info.SchemaDDL = info.SchemaDDL || sqllex.Equal(second, "schema")
 	}
 }
 

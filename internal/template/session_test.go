@@ -152,6 +152,41 @@ func TestSchemaDDL(t *testing.T) {
 	}
 }
 
+func TestDDL(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"ALTER TABLE {{tables.t}} ADD COLUMN x int":          true,
+		"drop /**/ table t":                                  true,
+		"CREATE OR REPLACE VIEW v AS SELECT 1":               true,
+		"CREATE TEMP TABLE t (id int)":                       false,
+		"CREATE LOCAL TEMPORARY TABLE t (id int)":            false,
+		"DO $$ BEGIN ALTER TABLE t ADD COLUMN x int; END $$": true,
+		"SELECT 1; ALTER TYPE t ADD ATTRIBUTE x int":         true,
+		"CREATE TABLE t (id int)":                            false,
+		"SELECT 'ALTER TABLE t'":                             false,
+		"INSERT INTO t (alter) VALUES (1)":                   false,
+	} {
+		if got := info(t, text).DDL; got != want {
+			t.Errorf("DDL of %q = %v", text, got)
+		}
+	}
+}
+
+func TestProcedural(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"CALL {{schema}}.p($1)": true,
+		"do $$ begin end $$":    true,
+		"SELECT 1; CALL p()":    true,
+		"SELECT call FROM t":    false,
+		"EXECUTE p":             false,
+	} {
+		if got := info(t, text).Procedural; got != want {
+			t.Errorf("Procedural of %q = %v", text, got)
+		}
+	}
+}
+
 func TestTransactionControl(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{

@@ -38,6 +38,11 @@ type Info struct {
 	Settings bool
 	// SchemaDDL: it creates, drops or renames schemas, or is a DO, which may.
 	SchemaDDL bool
+	// DDL: it may change what a statement returns that is prepared already: ALTER, DROP, CREATE OR REPLACE, and DO. What is
+	// new changes nothing, unless it is a temporary table that shadows another.
+	DDL bool
+	// Procedural: it is a CALL or a DO, which may commit what it has done so far and go on.
+	Procedural bool
 	// TransactionControl: it is nothing but BEGIN, COMMIT, ROLLBACK, SAVEPOINT and their relatives.
 	TransactionControl bool
 }
