@@ -8,8 +8,9 @@ LINT := go tool -modfile=$(CURDIR)/.ci/golangci-lint.mod golangci-lint
 # What needs libraries that are too heavy for the go.mod that users get has one of its own: tests, and a comparison.
 PEERS := internal/peertests
 COMPARE := benchmarks/migrations
+TENANTS := benchmarks/tenants
 
-.PHONY: demo test test-compare lint bench bench-compare fuzz
+.PHONY: demo test test-compare lint bench bench-compare bench-tenants fuzz
 
 demo: ## the main job, to look at
 	@go run ./examples/quickstart
@@ -20,6 +21,7 @@ test: ## all tests
 
 test-compare: ## a short run of bench-compare, whose other tools need a newer Go, so that it cannot rot
 	cd $(COMPARE) && go test $(RACE) ./...
+	cd $(TENANTS) && go test $(RACE) ./...
 
 lint: ## what CI checks besides the tests; builds the linter the first time, which takes a minute or two
 	go mod tidy -diff
@@ -27,6 +29,7 @@ lint: ## what CI checks besides the tests; builds the linter the first time, whi
 	$(LINT) run
 	cd $(PEERS) && go mod tidy -diff && go vet ./... && $(LINT) run
 	cd $(COMPARE) && go mod tidy -diff && go vet ./... && $(LINT) run
+	cd $(TENANTS) && go mod tidy -diff && go vet ./... && $(LINT) run
 
 bench: ## every figure of the documentation, on this machine
 	go test -run '^$$' -bench . -benchmem -count 3 ./internal/sqllex ./internal/template ./internal/named
@@ -37,6 +40,9 @@ bench: ## every figure of the documentation, on this machine
 COMPAREFLAGS ?=
 bench-compare: ## migrations beside goose, golang-migrate and tern; takes about half an hour
 	cd $(COMPARE) && go run . $(COMPAREFLAGS)
+
+bench-tenants: ## a query with 1 to 10,000 tenants, beside plain pgx; takes about half an hour
+	cd $(TENANTS) && go run . $(COMPAREFLAGS)
 
 FUZZTIME ?= 10m
 fuzz: ## each fuzz target, one after the other
