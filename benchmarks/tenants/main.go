@@ -25,7 +25,7 @@ type config struct {
 func main() {
 	c := config{tenants: numbers{1, 10, 100, 1000, 5000, 10000}, zipf: numbers{10000}}
 	flag.IntVar(&c.rounds, "rounds", 5, "how many times everybody takes a turn")
-	flag.IntVar(&c.queries, "queries", 4000, "how many queries a turn has")
+	flag.IntVar(&c.queries, "queries", 4000, "how many queries of each contender a round has")
 	flag.Var(&c.tenants, "tenants", "how many tenants, as a list of `numbers`: each is measured")
 	flag.Var(&c.zipf, "zipf", "with how many tenants to measure Zipf's law too, as a list of `numbers`")
 	flag.DurationVar(&c.delay, "delay", 500*time.Microsecond, "what a network adds each way, in a second part; 0 leaves that out")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -32,13 +33,14 @@ func (p part) String() string {
 // result is what a contender came to.
 type result struct {
 	name   string
-	micros float64 // a query, of a connection: median of the rounds
+	micros float64 // a query: median of the rounds
 	ratio  float64 // to plain pgx in the same round, median
 	allocs float64 // a query
 	memory float64 // MiB of a backend
 }
 
-// part lets all contenders take turns, and writes a table.
+// part lets all contenders take turns, query by query, because a burst of other work on the machine would hit one of them in
+// longer turns, and writes a table.
 func (b *bench) part(ctx context.Context, p part) ([]result, error) {
 	pools, err := b.open(ctx, p)
 	defer func() {
@@ -49,24 +51,26 @@ func (b *bench) part(ctx context.Context, p part) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.warmUp(ctx, pools, p); err != nil {
+		return nil, err
+	}
 	times := make([][]float64, len(pools))
-	results := make([]result, len(pools))
-	for round := -1; round < b.config.rounds; round++ { // the first one warms up
-		for i, pool := range pools {
-			micros, allocs, err := b.turn(ctx, pool, p, round)
-			if err != nil {
-				return nil, fmt.Errorf("%s, %v: %w", pool.name, p, err)
-			}
-			if round >= 0 {
-				times[i] = append(times[i], micros)
-				results[i].allocs = allocs
-			}
+	for round := range b.config.rounds {
+		micros, err := b.round(ctx, pools, p, round)
+		if err != nil {
+			return nil, err
+		}
+		for i := range pools {
+			times[i] = append(times[i], micros[i])
 		}
 	}
 	reference := slices.IndexFunc(pools, func(p *pool) bool { return p.name == defaultName })
+	results := make([]result, len(pools))
 	for i, pool := range pools {
-		results[i].name, results[i].micros = pool.name, median(times[i])
-		results[i].ratio = median(ratios(times[i], times[reference]))
+		results[i] = result{name: pool.name, micros: median(times[i]), ratio: median(ratios(times[i], times[reference]))}
+		if results[i].allocs, err = b.allocations(ctx, pool, p); err != nil {
+			return nil, err
+		}
 		if results[i].memory, err = pool.memory(ctx); err != nil {
 			return nil, err
 		}
@@ -89,39 +93,93 @@ func (b *bench) open(ctx context.Context, p part) (pools []*pool, err error) {
 	return pools, nil
 }
 
-// turn runs the queries of a round. All contenders draw the same tenants. Before the first round each has seen them all, as
-// a program has after a while.
-func (b *bench) turn(ctx context.Context, pool *pool, p part, round int) (micros, allocs float64, err error) {
-	n := b.config.queries / workers
-	if round < 0 {
-		n = max(n, 2*len(templates)*p.tenants)
-		if p.delay > 0 {
-			n = max(b.config.queries/workers, min(n, 5000))
-		}
-	}
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	began := time.Now()
+// each calls fn for every worker, at the same time.
+func each(fn func(worker int) error) error {
 	var wg sync.WaitGroup
 	errs := make([]error, workers)
 	for w := range workers {
-		wg.Go(func() {
-			draw := newDraw(p, uint64(round+1), uint64(w))
-			for i := 0; i < n && errs[w] == nil; i++ {
-				errs[w] = pool.query(ctx, w, draw.tenant(), draw.random.IntN(len(templates)))
-			}
-		})
+		wg.Go(func() { errs[w] = fn(w) })
 	}
 	wg.Wait()
-	took := time.Since(began)
-	runtime.ReadMemStats(&after)
-	for _, err := range errs {
-		if err != nil {
-			return 0, 0, err
+	return errors.Join(errs...)
+}
+
+// warmUp lets each contender see all tenants, as a program has after a while.
+func (b *bench) warmUp(ctx context.Context, pools []*pool, p part) error {
+	n := max(b.config.queries, 2*len(templates)*p.tenants)
+	if p.delay > 0 {
+		const enough = 4000 // for the statistics, if not for the caches
+		n = min(n, enough)
+	}
+	return each(func(w int) error {
+		for _, pool := range pools {
+			draw := newDraw(p, 0, uint64(w)) //nolint:gosec // positive
+			for range n {
+				if err := pool.query(ctx, w, draw.tenant(), draw.random.IntN(len(templates))); err != nil {
+					return fmt.Errorf("%s: %w", pool.name, err)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// round returns the microseconds that each contender takes for a query. All draw the same tenants.
+func (b *bench) round(ctx context.Context, pools []*pool, p part, round int) ([]float64, error) {
+	took := make([][]time.Duration, len(pools))
+	var mu sync.Mutex
+	err := each(func(w int) error {
+		draw := newDraw(p, uint64(round+1), uint64(w)) //nolint:gosec // positive
+		mine := make([][]time.Duration, len(pools))
+		for i := range b.config.queries / workers {
+			tenant, query := draw.tenant(), draw.random.IntN(len(templates))
+			for j := range pools {
+				next := (i + j) % len(pools) // nobody is always behind the same one
+				began := time.Now()
+				if err := pools[next].query(ctx, w, tenant, query); err != nil {
+					return fmt.Errorf("%s: %w", pools[next].name, err)
+				}
+				mine[next] = append(mine[next], time.Since(began))
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for i := range mine {
+			took[i] = append(took[i], mine[i]...)
+		}
+		return nil
+	})
+	micros := make([]float64, len(pools))
+	for i := range took {
+		micros[i] = trimmed(took[i])
+	}
+	return micros, err
+}
+
+// trimmed is the mean of all but the slowest twentieth, in microseconds: those waited for something else on the machine.
+func trimmed(took []time.Duration) float64 {
+	slices.Sort(took)
+	kept := took[:len(took)-len(took)/20]
+	var sum time.Duration
+	for _, d := range kept {
+		sum += d
+	}
+	return float64(sum.Nanoseconds()) / 1000 / float64(max(1, len(kept)))
+}
+
+// allocations counts those of a query, while nobody else is at work.
+func (b *bench) allocations(ctx context.Context, pool *pool, p part) (float64, error) {
+	const n = 500
+	draw := newDraw(p, 0, workers)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range n {
+		if err := pool.query(ctx, 0, draw.tenant(), draw.random.IntN(len(templates))); err != nil {
+			return 0, err
 		}
 	}
-	return float64(took.Microseconds()) / float64(n), float64(after.Mallocs-before.Mallocs) / float64(n*workers), nil
+	runtime.ReadMemStats(&after)
+	return float64(after.Mallocs-before.Mallocs) / n, nil
 }
 
 // draw draws tenants.
