@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	workers    = 2 // and connections of each contender
+	workers    = 1 // and connections of each contender: one processor for it, one for its backend
 	rowsOfEach = 20
 )
 
@@ -46,7 +46,7 @@ func newBench(ctx context.Context, out io.Writer, c config) (*bench, error) {
 	if err := b.makeTenants(ctx); err != nil {
 		return nil, b.close(err)
 	}
-	_, err = fmt.Fprintf(out, "%d tenants made in %v; %d connections each, %d queries in each of %d rounds\n",
+	_, err = fmt.Fprintf(out, "%d tenants made in %v; %d connection each, %d queries in each of %d rounds\n",
 		most, time.Since(began).Round(time.Second), workers, c.queries, c.rounds)
 	return b, err
 }

@@ -131,10 +131,9 @@ func (b *bench) round(ctx context.Context, pools []*pool, p part, round int) ([]
 	err := each(func(w int) error {
 		draw := newDraw(p, uint64(round+1), uint64(w)) //nolint:gosec // positive
 		mine := make([][]time.Duration, len(pools))
-		for i := range b.config.queries / workers {
+		for range b.config.queries / workers {
 			tenant, query := draw.tenant(), draw.random.IntN(len(templates))
-			for j := range pools {
-				next := (i + j) % len(pools) // nobody is always behind the same one
+			for _, next := range draw.random.Perm(len(pools)) { // nobody is always behind the same one
 				began := time.Now()
 				if err := pools[next].query(ctx, w, tenant, query); err != nil {
 					return fmt.Errorf("%s: %w", pools[next].name, err)
