@@ -26,7 +26,6 @@ type bench struct {
 	dsn    string
 	drop   func(context.Context) error
 	names  []string
-	net    dialer
 }
 
 func newBench(ctx context.Context, out io.Writer, c config) (*bench, error) {

@@ -26,7 +26,7 @@ func delayed(delay time.Duration) dialer {
 		if err != nil {
 			return nil, errors.Join(err, server.Close())
 		}
-		defer listener.Close()
+		defer func() { _ = listener.Close() }() // it is for one connection
 		client, err := direct(ctx, "tcp", listener.Addr().String())
 		if err != nil {
 			return nil, errors.Join(err, server.Close())
