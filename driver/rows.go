@@ -11,9 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/pgdbm/pgdbm/internal/rowscan"
 )
 
 // rows are the rows of a one-shot for database/sql. They have what pgx's own have, and give the same values.
@@ -32,31 +33,13 @@ var (
 	_ sqldriver.RowsColumnTypeScanType         = (*rows)(nil)
 )
 
-// sqlFormats are the formats in which pgx asks for columns under database/sql: in binary, what is then read without a
-// loss. It is never written to.
-var sqlFormats = pgx.QueryResultFormatsByOID{
-	pgtype.BoolOID:        pgx.BinaryFormatCode,
-	pgtype.ByteaOID:       pgx.BinaryFormatCode,
-	pgtype.CIDOID:         pgx.BinaryFormatCode,
-	pgtype.DateOID:        pgx.BinaryFormatCode,
-	pgtype.Float4OID:      pgx.BinaryFormatCode,
-	pgtype.Float8OID:      pgx.BinaryFormatCode,
-	pgtype.Int2OID:        pgx.BinaryFormatCode,
-	pgtype.Int4OID:        pgx.BinaryFormatCode,
-	pgtype.Int8OID:        pgx.BinaryFormatCode,
-	pgtype.OIDOID:         pgx.BinaryFormatCode,
-	pgtype.TimestampOID:   pgx.BinaryFormatCode,
-	pgtype.TimestamptzOID: pgx.BinaryFormatCode,
-	pgtype.XIDOID:         pgx.BinaryFormatCode,
-}
-
 // queryOnce sends a query in one go.
 func (c *conn) queryOnce(ctx context.Context, o *order, args []any) (sqldriver.Rows, error) {
 	if c.stdlibConn.Conn().IsClosed() {
 		return nil, sqldriver.ErrBadConn
 	}
 	r := &rows{}
-	err := r.query(ctx, c, o, args, sqlFormats)
+	err := r.query(ctx, c, o, args, rowscan.ResultFormats())
 	switch {
 	case err == nil:
 		return r, nil

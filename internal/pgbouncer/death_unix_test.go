@@ -3,9 +3,6 @@
 package pgbouncer_test
 
 import (
-	"bufio"
-	"os"
-	osexec "os/exec"
 	"strings"
 	"testing"
 
@@ -46,23 +43,8 @@ func TestEndOfTheTestLeavesNothing(t *testing.T) {
 
 func TestKilledProgramLeavesNothing(t *testing.T) {
 	t.Parallel()
-	program := osexec.Command(os.Args[0])
-	program.Env = append(os.Environ(), helperVariable+"="+server.Database(t))
-	if _, err := program.StdinPipe(); err != nil { // holds it until its end
-		t.Fatal(err)
-	}
-	stdout, err := program.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := program.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		program.Process.Kill()
-		program.Wait()
-	})
-	dsn, err := bufio.NewReader(stdout).ReadString('\n')
+	program, output := supervisetest.Again(t, helperVariable+"="+server.Database(t))
+	dsn, err := output.ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}

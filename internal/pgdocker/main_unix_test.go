@@ -3,7 +3,6 @@
 package pgdocker
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -64,24 +63,9 @@ func needEngine(t *testing.T) *docker.Client {
 // helper starts a program that uses a server in tempDir, and returns the line that it writes.
 func helper(t *testing.T, tempDir, mode string, env ...string) (program *exec.Cmd, line string) {
 	t.Helper()
-	program = exec.Command(os.Args[0])
-	program.Env = append(os.Environ(), helperVariable+"="+mode, "TMPDIR="+tempDir, "PGDBM_TEST_SERVER=docker", "PGDBM_TEST_IMAGE=")
-	program.Env = append(program.Env, env...)
-	if _, err := program.StdinPipe(); err != nil { // holds it until its end
-		t.Fatal(err)
-	}
-	stdout, err := program.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := program.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		program.Process.Kill()
-		program.Wait()
-	})
-	line, err = bufio.NewReader(stdout).ReadString('\n')
+	base := []string{helperVariable + "=" + mode, "TMPDIR=" + tempDir, "PGDBM_TEST_SERVER=docker", "PGDBM_TEST_IMAGE="}
+	program, output := supervisetest.Again(t, append(base, env...)...)
+	line, err := output.ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,23 +17,7 @@ import (
 // helper starts a program that uses a server in tempDir.
 func helper(t *testing.T, way, tempDir string, env ...string) (program *exec.Cmd, lines *bufio.Reader) {
 	t.Helper()
-	program = exec.Command(os.Args[0])
-	program.Env = append(append(os.Environ(), helperVariable+"="+way, "TMPDIR="+tempDir), env...)
-	if _, err := program.StdinPipe(); err != nil { // holds it until its end
-		t.Fatal(err)
-	}
-	stdout, err := program.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := program.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		program.Process.Kill()
-		program.Wait()
-	})
-	return program, bufio.NewReader(stdout)
+	return supervisetest.Again(t, append([]string{helperVariable + "=" + way, "TMPDIR=" + tempDir}, env...)...)
 }
 
 func TestDeathOfTheProgramLeavesNothing(t *testing.T) {

@@ -2,6 +2,7 @@
 package supervisetest
 
 import (
+	"bufio"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,29 @@ func Eventually(t testing.TB, what string, condition func() bool) {
 			t.Fatalf("still not: %s", what)
 		}
 	}
+}
+
+// Again starts this test program once more, with variables added to its environment, and returns its output. Its standard input ends
+// when the test's own process does; when the test ends, it is killed.
+func Again(t testing.TB, env ...string) (program *exec.Cmd, output *bufio.Reader) {
+	t.Helper()
+	program = exec.Command(os.Args[0])
+	program.Env = append(os.Environ(), env...)
+	if _, err := program.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := program.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = program.Process.Kill() // it may have ended
+		_ = program.Wait()
+	})
+	return program, bufio.NewReader(stdout)
 }
 
 // PublicDir makes a temporary directory that every user can write to, as the user that the server runs as may be another
