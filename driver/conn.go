@@ -98,10 +98,11 @@ func (c *conn) statement(ctx context.Context, query string) (order, error) {
 	if err != nil {
 		return order{}, err
 	}
-	sql, info, err := c.connector.cache.Get(query, schema)
+	e, err := c.connector.cache.Get(query, schema)
 	if err != nil {
 		return order{}, err
 	}
+	info := e.Info
 	need := c.connector.settings.required
 	if need != requireNothing && !info.TransactionControl {
 		if need == requireContext && !bound {
@@ -111,7 +112,7 @@ func (c *conn) statement(ctx context.Context, query string) (order, error) {
 			return order{}, ErrSchemaRequired
 		}
 	}
-	o := order{query: query, sql: sql, info: info, templated: sql != query}
+	o := order{query: query, sql: e.SQL, hash: e.Hash, info: info, templated: e.SQL != query}
 	if o.templated {
 		if err := c.checkLiterals(); err != nil {
 			return order{}, err

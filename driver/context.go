@@ -13,7 +13,7 @@ import (
 // fails with a *SchemaError. It does not fall back to the DSN's schema, because a tenant whose name got lost must
 // not see another one's rows.
 func WithSchema(ctx context.Context, name string) context.Context {
-	return schemactx.With(ctx, schemactx.New(name))
+	return schemactx.WithName(ctx, name)
 }
 
 // WithoutSchema returns a context whose statements run in no schema, whatever the transaction or the DSN says:

@@ -44,16 +44,19 @@ func (h *hotSet) use(sql string, hash uint64) (t *hotText, before uint8) {
 	return t, before
 }
 
-// minUses is how often a text must have been used lately before it takes another one's place.
-const minUses = 2
+const (
+	minUses = 2 // how often a text must have been used lately before it takes another one's place
+	margin  = 1 // and how much more often, at least
+)
 
-// worthy reports whether a text that is not in may come in: there is room, or it was used more often, lately, than the
-// text that would have to go. So whoever visits each tenant once pushes nobody out.
+// worthy reports whether a text that is not in may come in: there is room, or it was clearly used more often, lately, than
+// the text that would have to go. So whoever visits each tenant once pushes nobody out, and texts that are used alike do not
+// push out each other, which would cost two round trips each time.
 func (h *hotSet) worthy(hash uint64, before uint8) bool {
 	if h.texts[hash] != nil { // of another text
 		return false
 	}
-	return len(h.texts) < h.capacity || before >= minUses && before > h.uses.estimate(h.ends.prev.hash)
+	return len(h.texts) < h.capacity || before >= minUses && int(before) > int(h.uses.estimate(h.ends.prev.hash))+margin
 }
 
 // put adds a text that pgx is about to prepare, and reports whether another one had to go.

@@ -1,8 +1,6 @@
 package driver
 
 import (
-	"hash/maphash"
-
 	"github.com/jackc/pgx/v5"
 )
 
@@ -17,9 +15,6 @@ type link struct {
 
 // linkKey is the link's among the connection's custom data.
 const linkKey = "github.com/pgdbm/pgdbm/driver"
-
-// seed is the same for all connections, whose texts meet in the descriptions. It is never written to.
-var seed = maphash.MakeSeed()
 
 func linkOf(conn *pgx.Conn) *link {
 	custom := conn.PgConn().CustomData()

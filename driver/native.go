@@ -110,19 +110,19 @@ func (n nativeConn) Fixed(ctx context.Context, query string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sql, info, err := n.connector.cache.Get(query, schema)
+	e, err := n.connector.cache.Get(query, schema)
 	if err != nil {
 		return "", err
 	}
 	settings := n.connector.settings
-	if settings.required != requireNothing && !info.TransactionControl &&
+	if settings.required != requireNothing && !e.Info.TransactionControl &&
 		(settings.schema == "" || settings.required == requireContext) {
 		return "", fmt.Errorf("%w: the statement would be executed without one", ErrSchemaRequired)
 	}
-	if sql != query {
-		return sql, n.checkLiterals()
+	if e.SQL != query {
+		return e.SQL, n.checkLiterals()
 	}
-	return sql, nil
+	return e.SQL, nil
 }
 
 func (n nativeConn) afterNative(err error) error {

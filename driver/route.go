@@ -4,7 +4,6 @@ import (
 	"context"
 	sqldriver "database/sql/driver"
 	"errors"
-	"hash/maphash"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -19,7 +18,7 @@ type order struct {
 	sql        string
 	info       template.Info
 	templated  bool   // each schema has its own text of it
-	hash       uint64 // of sql; 0 until the route is chosen
+	hash       uint64 // of sql
 	generation uint32 // of the schema's tables
 }
 
@@ -33,7 +32,7 @@ type generations struct {
 func (g *generations) of(schema string) uint32 { return g.everywhere.Load() + g.slot(schema).Load() }
 
 func (g *generations) slot(schema string) *atomic.Uint32 {
-	return &g.schemas[maphash.String(seed, schema)%uint64(len(g.schemas))]
+	return &g.schemas[template.Hash(schema)%uint64(len(g.schemas))]
 }
 
 // route decides how a statement is sent: in one go, or by pgx, which prepares it and keeps it prepared. The latter is
@@ -45,7 +44,6 @@ func (c *conn) route(o *order) (oneShot bool) {
 	if !l.chooses() {
 		return false
 	}
-	o.hash = maphash.String(seed, o.sql)
 	inTx := c.txStatus() != 'I'
 	switch {
 	case c.unsettled != nil && inTx:

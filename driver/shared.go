@@ -1,9 +1,9 @@
 package driver
 
 import (
-	"hash/maphash"
-
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgdbm/pgdbm/internal/template"
 )
 
 // shared remembers the types of templates that are the same in all schemas as far as is known, so that a schema's first
@@ -30,7 +30,7 @@ func newShared() *shared { return &shared{newDescriptions(maxTemplates)} }
 
 // learn takes note of what the server said about a template in one schema.
 func (s *shared) learn(o *order, types *pgconn.StatementDescription) {
-	hash := maphash.String(seed, o.query)
+	hash := template.Hash(o.query)
 	known := s.templates.get(hash, 0)
 	switch {
 	case known == nil && hasOwnType(types), known != nil && !sameTypes(known, types):
@@ -55,14 +55,14 @@ func hasOwnType(types *pgconn.StatementDescription) bool {
 }
 
 // differ takes note that a template's types were not those of the schema that they were lent to.
-func (s *shared) differ(o *order) { s.templates.set(maphash.String(seed, o.query), perSchema) }
+func (s *shared) differ(o *order) { s.templates.set(template.Hash(o.query), perSchema) }
 
 // lent returns the types that the template has in other schemas, or nil if this statement has to ask for its own.
 func (c *conn) lent(o *order, memory *descriptions, args []any) *pgconn.StatementDescription {
 	if memory != c.connector.descriptions || c.txStatus() != 'I' || !onlyIntegers(args) {
 		return nil
 	}
-	types := c.connector.shared.templates.get(maphash.String(seed, o.query), 0)
+	types := c.connector.shared.templates.get(template.Hash(o.query), 0)
 	if types == perSchema {
 		return nil
 	}

@@ -1,13 +1,14 @@
 package driver
 
 import (
-	"hash/maphash"
 	"math/rand/v2"
 	"strconv"
 	"testing"
+
+	"github.com/pgdbm/pgdbm/internal/template"
 )
 
-func textHash(i int) uint64 { return maphash.String(seed, "text "+strconv.Itoa(i)) }
+func textHash(i int) uint64 { return template.Hash("text " + strconv.Itoa(i)) }
 
 // The sketch never says less than the truth, and seldom more.
 func TestSketchEstimates(t *testing.T) {

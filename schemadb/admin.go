@@ -31,9 +31,11 @@ func (q *queries) ExpandContext(ctx context.Context, query string) (text string,
 	}
 	err = q.native(ctx, func(c native.Conn) error {
 		schema, err := effective(ctx, c)
-		if err == nil {
-			text, _, err = q.scope.pool.texts.Get(query, schema)
+		if err != nil {
+			return err
 		}
+		e, err := q.scope.pool.texts.Get(query, schema)
+		text = e.SQL
 		return err
 	})
 	return text, err

@@ -86,8 +86,8 @@ func (s scope) expand(ctx context.Context, query string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	query, _, err = s.pool.texts.Get(query, schema)
-	return query, err
+	e, err := s.pool.texts.Get(query, schema)
+	return e.SQL, err
 }
 
 // schema returns the schema that is known without asking the driver, "" for none.

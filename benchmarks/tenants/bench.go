@@ -16,6 +16,7 @@ import (
 const (
 	workers    = 1 // and connections of each contender: one processor for it, one for its backend
 	rowsOfEach = 20
+	turn       = 100 // requests of a contender in a row: its code and its data are in the processor's caches, as in a program
 )
 
 // bench has the database with the tenants.
@@ -29,7 +30,7 @@ type bench struct {
 }
 
 func newBench(ctx context.Context, out io.Writer, c config) (*bench, error) {
-	b := &bench{config: c, out: out}
+	b := &bench{config: c, out: out, server: pgserver.Server{Loopback: true}}
 	var err error
 	if b.dsn, b.drop, err = b.server.CreateDatabase(ctx); err != nil {
 		return nil, errors.Join(err, b.server.Stop())
@@ -45,8 +46,8 @@ func newBench(ctx context.Context, out io.Writer, c config) (*bench, error) {
 	if err := b.makeTenants(ctx); err != nil {
 		return nil, b.close(err)
 	}
-	_, err = fmt.Fprintf(out, "%d tenants made in %v; %d connection each, %d queries in each of %d rounds\n",
-		most, time.Since(began).Round(time.Second), workers, c.queries, c.rounds)
+	_, err = fmt.Fprintf(out, "%d tenants made in %v; %d connection each, %d requests of %d queries in each of %d rounds\n",
+		most, time.Since(began).Round(time.Second), workers, c.requests, len(templates), c.rounds)
 	return b, err
 }
 

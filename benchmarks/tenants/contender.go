@@ -103,13 +103,24 @@ func (p *pool) close() {
 	_ = p.db.Close()
 }
 
+// serve is what a request of a tenant's makes: all queries, one after the other, in its context.
+func (p *pool) serve(ctx context.Context, worker, tenant int) error {
+	if p.made == nil {
+		ctx = driver.WithSchema(ctx, p.names[tenant])
+	}
+	for query := range templates {
+		if err := p.query(ctx, worker, tenant, query); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
 // query runs one of the queries for a tenant, and reads what it returns.
 func (p *pool) query(ctx context.Context, worker, tenant, query int) error {
 	conn, text := p.conns[worker], templates[query]
 	if p.made != nil {
 		text = p.made[tenant][query]
-	} else {
-		ctx = driver.WithSchema(ctx, p.names[tenant])
 	}
 	if p.path {
 		if _, err := conn.ExecContext(ctx, "SET search_path = "+p.names[tenant]); err != nil {

@@ -14,18 +14,18 @@ import (
 
 // config is what the flags say.
 type config struct {
-	rounds  int
-	queries int           // of each contender, in a round
-	tenants numbers       // each is measured
-	zipf    numbers       // of these, Zipf's law is measured too
-	delay   time.Duration // each way, of the proxy; 0 leaves that out
-	svg     string        // file for the curve; "" for none
+	rounds   int
+	requests int           // of each contender, in a round
+	tenants  numbers       // each is measured
+	zipf     numbers       // of these, Zipf's law is measured too
+	delay    time.Duration // each way, of the proxy; 0 leaves that out
+	svg      string        // file for the curve; "" for none
 }
 
 func main() {
 	c := config{tenants: numbers{1, 10, 100, 1000, 5000, 10000}, zipf: numbers{10000}}
 	flag.IntVar(&c.rounds, "rounds", 5, "how many times everybody takes a turn")
-	flag.IntVar(&c.queries, "queries", 4000, "how many queries of each contender a round has")
+	flag.IntVar(&c.requests, "requests", 1000, "how many requests of each contender a round has; each makes four queries")
 	flag.Var(&c.tenants, "tenants", "how many tenants, as a list of `numbers`: each is measured")
 	flag.Var(&c.zipf, "zipf", "with how many tenants to measure Zipf's law too, as a list of `numbers`")
 	flag.DurationVar(&c.delay, "delay", 500*time.Microsecond, "what a network adds each way, in a second part; 0 leaves that out")

@@ -10,7 +10,7 @@ import (
 func TestRun(t *testing.T) {
 	var out strings.Builder
 	svg := t.TempDir() + "/curve.svg"
-	c := config{rounds: 1, queries: 40, tenants: numbers{1, 20}, zipf: numbers{20}, delay: 100 * time.Microsecond, svg: svg}
+	c := config{rounds: 1, requests: 10, tenants: numbers{1, 20}, zipf: numbers{20}, delay: 100 * time.Microsecond, svg: svg}
 	if err := run(t.Context(), &out, c); err != nil {
 		t.Fatal(err)
 	}

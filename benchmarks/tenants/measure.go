@@ -39,8 +39,8 @@ type result struct {
 	memory float64 // MiB of a backend
 }
 
-// part lets all contenders take turns, query by query, because a burst of other work on the machine would hit one of them in
-// longer turns, and writes a table.
+// part lets all contenders take short turns, because a burst of other work on the machine would hit one of them in longer
+// ones, and writes a table.
 func (b *bench) part(ctx context.Context, p part) ([]result, error) {
 	pools, err := b.open(ctx, p)
 	defer func() {
@@ -93,6 +93,14 @@ func (b *bench) open(ctx context.Context, p part) (pools []*pool, err error) {
 	return pools, nil
 }
 
+// requests returns how many requests of each contender a round has: behind a delay, where a query takes milliseconds, fewer.
+func (p part) requests(c config) int {
+	if p.delay > 0 {
+		return max(1, c.requests/5) //nolint:mnd // a fifth
+	}
+	return c.requests
+}
+
 // each calls fn for every worker, at the same time.
 func each(fn func(worker int) error) error {
 	var wg sync.WaitGroup
@@ -106,17 +114,17 @@ func each(fn func(worker int) error) error {
 
 // warmUp lets each contender see all tenants, as a program has after a while.
 func (b *bench) warmUp(ctx context.Context, pools []*pool, p part) error {
-	n := max(b.config.queries, 2*len(templates)*p.tenants)
+	n := max(b.config.requests, 2*p.tenants)
 	if p.delay > 0 {
-		const enough = 4000 // for the statistics, if not for the caches
+		const enough = 1000 // for the statistics, if not for the caches
 		n = min(n, enough)
 	}
 	return each(func(w int) error {
 		for _, pool := range pools {
 			draw := newDraw(p, 0, uint64(w)) //nolint:gosec // positive
 			for range n {
-				if err := pool.query(ctx, w, draw.tenant(), draw.random.IntN(len(templates))); err != nil {
-					return fmt.Errorf("%s: %w", pool.name, err)
+				if err := pool.serve(ctx, w, draw.tenant()); err != nil {
+					return err
 				}
 			}
 		}
@@ -131,14 +139,19 @@ func (b *bench) round(ctx context.Context, pools []*pool, p part, round int) ([]
 	err := each(func(w int) error {
 		draw := newDraw(p, uint64(round+1), uint64(w)) //nolint:gosec // positive
 		mine := make([][]time.Duration, len(pools))
-		for range b.config.queries / workers {
-			tenant, query := draw.tenant(), draw.random.IntN(len(templates))
+		for done := 0; done < p.requests(b.config)/workers; done += turn {
+			tenants := make([]int, turn)
+			for i := range tenants {
+				tenants[i] = draw.tenant()
+			}
 			for _, next := range draw.random.Perm(len(pools)) { // nobody is always behind the same one
-				began := time.Now()
-				if err := pools[next].query(ctx, w, tenant, query); err != nil {
-					return fmt.Errorf("%s: %w", pools[next].name, err)
+				for _, tenant := range tenants {
+					began := time.Now()
+					if err := pools[next].serve(ctx, w, tenant); err != nil {
+						return err
+					}
+					mine[next] = append(mine[next], time.Since(began))
 				}
-				mine[next] = append(mine[next], time.Since(began))
 			}
 		}
 		mu.Lock()
@@ -155,7 +168,8 @@ func (b *bench) round(ctx context.Context, pools []*pool, p part, round int) ([]
 	return micros, err
 }
 
-// trimmed is the mean of all but the slowest twentieth, in microseconds: those waited for something else on the machine.
+// trimmed is the mean of all requests but the slowest twentieth, in microseconds a query: those waited for something else on the
+// machine.
 func trimmed(took []time.Duration) float64 {
 	slices.Sort(took)
 	kept := took[:len(took)-len(took)/20]
@@ -163,22 +177,22 @@ func trimmed(took []time.Duration) float64 {
 	for _, d := range kept {
 		sum += d
 	}
-	return float64(sum.Nanoseconds()) / 1000 / float64(max(1, len(kept)))
+	return float64(sum.Nanoseconds()) / 1000 / float64(max(1, len(kept)*len(templates)))
 }
 
 // allocations counts those of a query, while nobody else is at work.
 func (b *bench) allocations(ctx context.Context, pool *pool, p part) (float64, error) {
-	const n = 500
+	const n = 200
 	draw := newDraw(p, 0, workers)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range n {
-		if err := pool.query(ctx, 0, draw.tenant(), draw.random.IntN(len(templates))); err != nil {
+		if err := pool.serve(ctx, 0, draw.tenant()); err != nil {
 			return 0, err
 		}
 	}
 	runtime.ReadMemStats(&after)
-	return float64(after.Mallocs-before.Mallocs) / n, nil
+	return float64(after.Mallocs-before.Mallocs) / float64(n*len(templates)), nil
 }
 
 // draw draws tenants.

@@ -19,7 +19,8 @@ type candidate struct {
 // candidates returns the sources that s has, or the one that is forced.
 func (s *Server) candidates(with settings) ([]candidate, error) {
 	request := Request{Version: s.Version, TLS: s.TLS}
-	order := Order{Request: request, Cache: with.cache, Path: with.path, Linger: with.linger, Globs: with.globs, TempDir: with.tempDir}
+	order := Order{Request: request, Cache: with.cache, Path: with.path, Linger: with.linger, Globs: with.globs, TempDir: with.tempDir,
+		Loopback: s.Loopback && !s.Shared}
 	all := []candidate{{sourceDSN, startLimit, func(ctx context.Context) (Running, error) { return useGiven(ctx, with, request) }}}
 	for _, source := range append([]Source{local}, s.Sources...) {
 		order := order

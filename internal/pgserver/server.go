@@ -43,6 +43,10 @@ type Server struct {
 	// TLS says that connections are TCP with TLS, and that the certificate is checked.
 	TLS bool
 
+	// Loopback says that connections are TCP too, through 127.0.0.1 and with a password: a benchmark that is to compare round trips
+	// has none of a Unix socket's. Only a local server that is not Shared knows it; one that the environment names is what it is.
+	Loopback bool
+
 	mu      sync.Mutex
 	first   *launch // nil until first use
 	stopped bool

@@ -68,6 +68,8 @@ type Order struct {
 
 	Globs   []string // patterns of more such directories
 	TempDir string   // where to make the server's directory
+
+	Loopback bool // it listens on 127.0.0.1 too
 }
 
 // Socket is where the keeper can be connected to as long as it lives.

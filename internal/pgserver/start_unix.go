@@ -4,6 +4,7 @@ package pgserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -15,14 +16,16 @@ const FastInitdb = `-E UTF8 --no-locale --no-sync --wal-segsize=1`
 
 const (
 	// prepareScript makes the data directory: a copy of PRISTINE or, if there is none, a new one, of which it leaves a
-	// copy in PRISTINE_NEW. The script's $1 is the server's directory.
+	// copy in PRISTINE_NEW. RULES replaces its pg_hba.conf unless empty. The script's $1 is the server's directory.
 	prepareScript = `
 run() { "$@" & child=$!; wait "$child"; }
 trap 'kill -s TERM "$child" 2>/dev/null; wait "$child"; exit 1' TERM # else they would go on without us
-if [ -f "$PRISTINE/PG_VERSION" ] && run cp -R "$PRISTINE" "$1/data"; then exit 0; fi
+rules() { [ -z "$RULES" ] || printf '%s\n' "$RULES" >"$1/data/pg_hba.conf"; }
+if [ -f "$PRISTINE/PG_VERSION" ] && run cp -R "$PRISTINE" "$1/data"; then rules "$1"; exit; fi
 rm -rf "$1/data"
 run "$INITDB" -D "$1/data" ` + initdbOptions + ` || exit
-[ -z "$PRISTINE_NEW" ] || run cp -R "$1/data" "$PRISTINE_NEW" || rm -rf "$PRISTINE_NEW"`
+[ -z "$PRISTINE_NEW" ] || run cp -R "$1/data" "$PRISTINE_NEW" || rm -rf "$PRISTINE_NEW"
+rules "$1"`
 
 	initdbOptions = `-U postgres -A trust ` + FastInitdb
 
@@ -70,22 +73,36 @@ func (o Order) start(ctx context.Context, programs binaries) (Running, error) {
 			return Running{}, err
 		}
 	}
+	options := localOptions(dir)
+	rules, port := "", 0
+	if o.Loopback {
+		if port, err = freePort(); err != nil {
+			return Running{}, err
+		}
+		rules, options = loopbackRules, append(options, loopbackOptions(port)...)
+	}
 	template := findPristine(o.Cache, programs, dir)
 	p, err := supervise.Start(ctx, supervise.Server{
 		Name:    "PostgreSQL server",
 		Dir:     dir,
 		Prepare: prepareScript,
-		Args:    append([]string{programs.postgres}, localOptions(dir)...),
+		Args:    append([]string{programs.postgres}, options...),
 		// No PG* variables: they would change what initdb and postgres do.
 		Env: []string{"LC_ALL=C", "PATH=" + o.Path + ":/usr/bin:/bin", "INITDB=" + programs.initdb,
-			"PRISTINE=" + template.path, "PRISTINE_NEW=" + template.fresh},
+			"PRISTINE=" + template.path, "PRISTINE_NEW=" + template.fresh, "RULES=" + rules},
 		Ready: readyMark,
 	})
 	template.keep()
 	if err != nil {
 		return Running{}, err
 	}
-	return Running{DSN: socketDSN(dir), Stop: p.Stop, Gone: p.Gone()}, nil
+	running := Running{DSN: socketDSN(dir), Stop: p.Stop, Gone: p.Gone()}
+	if o.Loopback {
+		if running.DSN, err = openLoopback(ctx, dir, port); err != nil {
+			return Running{}, errors.Join(err, p.Stop())
+		}
+	}
+	return running, nil
 }
 
 // localOptions returns the arguments of postgres.

@@ -24,6 +24,19 @@ type Binding struct {
 
 type key struct{}
 
+// named is a context with its binding, in one allocation: a program may make one for each query.
+type named struct {
+	context.Context //nolint:containedctx // it is one
+	binding         Binding
+}
+
+func (n *named) Value(k any) any {
+	if k == (key{}) {
+		return &n.binding
+	}
+	return n.Context.Value(k)
+}
+
 // New returns the binding to the schema name. If no schema can have that name, the binding's Err says why.
 func New(name string) *Binding {
 	if err := template.CheckSchema(name); err != nil {
@@ -34,6 +47,11 @@ func New(name string) *Binding {
 
 // With returns a context with b, which counts instead of what ctx says.
 func With(ctx context.Context, b *Binding) context.Context { return context.WithValue(ctx, key{}, b) }
+
+// WithName returns a context with New(name).
+func WithName(ctx context.Context, name string) context.Context {
+	return &named{Context: ctx, binding: *New(name)}
+}
 
 // Of returns what ctx says, or nil if it says nothing.
 func Of(ctx context.Context) *Binding {

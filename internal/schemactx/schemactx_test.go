@@ -28,6 +28,12 @@ func TestContext(t *testing.T) {
 	if schemactx.Of(schemactx.With(schemactx.With(t.Context(), schemactx.New("b")), b)) != b {
 		t.Error("the inner binding does not count")
 	}
+	if got := schemactx.Of(schemactx.WithName(schemactx.With(t.Context(), b), "c")); got.Schema != "c" {
+		t.Errorf("the inner name does not count: %+v", got)
+	}
+	if got := schemactx.Of(schemactx.With(schemactx.WithName(t.Context(), "c"), b)); got != b {
+		t.Errorf("the inner binding does not count: %+v", got)
+	}
 	if b := schemactx.New("pg_x"); b.Err == nil || b.Schema != "" {
 		t.Errorf("a name that no schema can have gives %+v", b)
 	}

@@ -57,7 +57,7 @@ func BenchmarkExpandCached(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, _, err := cache.Get(text, "tenant_42"); err != nil {
+			if _, err := cache.Get(text, "tenant_42"); err != nil {
 				b.Error(err)
 			}
 		}

@@ -16,7 +16,6 @@ import (
 type Cache struct {
 	syntax   Syntax
 	maxBytes int
-	seed     maphash.Seed
 	table    atomic.Pointer[table]
 
 	mu    sync.Mutex // for writers: guards what is below, and all changes of the table
@@ -32,11 +31,11 @@ type table []atomic.Pointer[entry]
 type entry struct {
 	hash   uint64
 	text   string
-	schema string // the schema that sql is for, or anySchema in the entry of the Statement itself
-	sql    string
+	schema string // the schema that it is expanded for, or anySchema in the entry of the Statement itself
 	stmt   *Statement
-	used   atomic.Bool
-	next   atomic.Pointer[entry] // in the same chain
+	Expanded
+	used atomic.Bool
+	next atomic.Pointer[entry] // in the same chain
 
 	newer *entry // the queue
 }
@@ -51,35 +50,51 @@ const (
 
 // NewCache returns an empty cache that holds at most maxBytes.
 func NewCache(maxBytes int, syntax Syntax) *Cache {
-	c := &Cache{syntax: syntax, maxBytes: maxBytes, seed: maphash.MakeSeed()}
+	c := &Cache{syntax: syntax, maxBytes: maxBytes}
 	t := make(table, minTable)
 	c.table.Store(&t)
 	return c
 }
 
-// Get returns text expanded for schema, and what is known about the text. Schema has passed [CheckSchema] or is "".
-// Errors are those of [Parse] and [Statement.Expand]; they are not remembered.
-func (c *Cache) Get(text, schema string) (sql string, info Info, err error) {
-	hash := maphash.String(c.seed, text)
-	known := c.find(hash, text, anySchema)
+// Expanded is a text as it is for a schema.
+type Expanded struct {
+	SQL  string
+	Hash uint64 // Hash(SQL)
+	Info Info   // about the text
+}
+
+// hashSeed is the same for all caches, so that what they return can be compared. It is never written to.
+var hashSeed = maphash.MakeSeed()
+
+// Hash returns a hash of s, which is another one in each process.
+func Hash(s string) uint64 { return maphash.String(hashSeed, s) }
+
+// Get returns text expanded for schema. Schema has passed [CheckSchema] or is "". Errors are those of [Parse] and
+// [Statement.Expand]; they are not remembered.
+func (c *Cache) Get(text, schema string) (Expanded, error) {
+	textHash := Hash(text)
+	hash := textHash ^ Hash(schema)
+	if e := c.find(hash, text, schema); e != nil {
+		return e.Expanded, nil
+	}
+	known := c.find(textHash, text, anySchema)
 	if known == nil {
-		if known, err = c.parse(hash, text); err != nil {
-			return "", Info{}, err
+		var err error
+		if known, err = c.parse(textHash, text); err != nil {
+			return Expanded{}, err
 		}
 	}
 	stmt := known.stmt
 	if !stmt.HasTemplates() {
-		return text, stmt.Info, nil
+		return Expanded{SQL: text, Hash: textHash, Info: stmt.Info}, nil
 	}
-	hash ^= maphash.String(c.seed, schema)
-	e := c.find(hash, stmt.Text, schema)
-	if e == nil {
-		if sql, err = stmt.Expand(schema); err != nil {
-			return "", Info{}, err
-		}
-		e = c.add(&entry{hash: hash, text: stmt.Text, schema: strings.Clone(schema), sql: sql, stmt: stmt})
+	sql, err := stmt.Expand(schema)
+	if err != nil {
+		return Expanded{}, err
 	}
-	return e.sql, stmt.Info, nil
+	e := c.add(&entry{hash: hash, text: stmt.Text, schema: strings.Clone(schema), stmt: stmt,
+		Expanded: Expanded{SQL: sql, Hash: Hash(sql), Info: stmt.Info}})
+	return e.Expanded, nil
 }
 
 func (c *Cache) parse(hash uint64, text string) (*entry, error) {
@@ -164,7 +179,7 @@ func (c *Cache) link(t table, e *entry) {
 }
 
 func (e *entry) cost() int {
-	return len(e.text) + len(e.schema) + len(e.sql) + (len(e.stmt.holes)+len(e.stmt.bodies))*holeCost + entryOverhead
+	return len(e.text) + len(e.schema) + len(e.SQL) + (len(e.stmt.holes)+len(e.stmt.bodies))*holeCost + entryOverhead
 }
 
 // queue holds the entries in the order in which they came.

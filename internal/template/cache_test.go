@@ -13,11 +13,14 @@ import (
 
 func get(t *testing.T, c *template.Cache, text, schema string) string {
 	t.Helper()
-	sql, _, err := c.Get(text, schema)
+	e, err := c.Get(text, schema)
 	if err != nil {
 		t.Errorf("Get(%q, %q): %v", text, schema, err)
 	}
-	return sql
+	if e.Hash != template.Hash(e.SQL) {
+		t.Errorf("Get(%q, %q): the hash is not that of %q", text, schema, e.SQL)
+	}
+	return e.SQL
 }
 
 func TestCacheGet(t *testing.T) {
@@ -26,9 +29,9 @@ func TestCacheGet(t *testing.T) {
 	for range 2 {
 		for _, schema := range []string{plainSchema, weirdSchema} {
 			want := "SET x = 1; TABLE " + template.QuoteIdent(schema) + ".t"
-			sql, info, err := c.Get("SET x = 1; TABLE {{tables.t}}", schema)
-			if sql != want || !info.SessionState || err != nil {
-				t.Errorf("Get = %q, %+v, %v", sql, info, err)
+			e, err := c.Get("SET x = 1; TABLE {{tables.t}}", schema)
+			if e.SQL != want || !e.Info.SessionState || err != nil {
+				t.Errorf("Get = %+v, %v", e, err)
 			}
 		}
 		if got := get(t, c, "SET x = 1; TABLE {{tables.t}}", ""); got != "SET x = 1; TABLE t" {
@@ -83,7 +86,7 @@ func TestErrorsAreNotCached(t *testing.T) {
 	c := template.NewCache(1<<20, template.Both)
 	var first error
 	for i := range 3 {
-		_, _, err := c.Get("SELECT {{oops}}", plainSchema)
+		_, err := c.Get("SELECT {{oops}}", plainSchema)
 		var e *template.Error
 		if !errors.As(err, &e) || err == first {
 			t.Errorf("error %d: %v, want a new *template.Error", i, err)
@@ -91,7 +94,7 @@ func TestErrorsAreNotCached(t *testing.T) {
 		first = err
 	}
 	// An error for one schema is none for another.
-	if _, _, err := c.Get("DO $$ {{schema}} $$", "a$$b"); err == nil {
+	if _, err := c.Get("DO $$ {{schema}} $$", "a$$b"); err == nil {
 		t.Error("no error for a schema that ends the body")
 	}
 	if got := get(t, c, "DO $$ {{schema}} $$", plainSchema); got != `DO $$ "myapp" $$` {

@@ -115,9 +115,9 @@ func compareComments(t *testing.T, before, after string) {
 func fuzzExpand(t *testing.T, text, schema string, syntax template.Syntax) (sql string, ok bool) {
 	t.Helper()
 	cache := template.NewCache(1<<20, syntax)
-	sql, _, err := cache.Get(text, schema)
+	cached, err := cache.Get(text, schema)
 	if err == nil {
-		return sql, true
+		return cached.SQL, true
 	}
 	var e *template.Error
 	if !errors.As(err, &e) {

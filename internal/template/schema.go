@@ -41,6 +41,9 @@ func CheckSchema(name string) error {
 	case strings.HasPrefix(name, "pg_"), name == "information_schema":
 		return refuse("it is reserved for PostgreSQL's own schemas")
 	}
+	if !strings.ContainsAny(name, "{}<>") {
+		return nil
+	}
 	for _, mark := range []string{"{{", "}}", "<<", ">>"} {
 		if strings.Contains(name, mark) {
 			return refuse("it contains %s, a template's delimiter", mark)
