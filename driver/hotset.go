@@ -27,17 +27,18 @@ func newHotSet(capacity int) *hotSet {
 	return h
 }
 
-// use counts a use of a text and returns it if it is prepared, and how often it was used before. Nothing is counted while
-// there is room: then all come in, and counting is what costs most here.
+// use counts a use of a text and returns it if it is prepared, and how often it was used before. While there is room, all come
+// in, so neither counts nor the order are kept.
 func (h *hotSet) use(sql string, hash uint64) (t *hotText, before uint8) {
-	if len(h.texts) == h.capacity {
+	full := len(h.texts) == h.capacity
+	if full {
 		before = h.uses.add(hash)
 	}
 	t = h.texts[hash]
 	if t == nil || t.sql != sql {
 		return nil, before
 	}
-	if h.ends.next != t {
+	if full && h.ends.next != t {
 		t.unlink()
 		h.link(t)
 	}

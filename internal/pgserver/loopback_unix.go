@@ -14,8 +14,9 @@ import (
 // loopbackRules are the pg_hba.conf of a server that listens on 127.0.0.1, where every user of the machine can connect to it.
 const loopbackRules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256"
 
+// loopbackOptions are on top of the others. The memory is taken only when it is used.
 func loopbackOptions(port int) []string {
-	return []string{"-c", "listen_addresses=127.0.0.1", "-c", fmt.Sprintf("port=%d", port)}
+	return []string{"-c", "listen_addresses=127.0.0.1", "-c", fmt.Sprintf("port=%d", port), "-c", "shared_buffers=1GB"}
 }
 
 // freePort finds a port. Somebody else may take it before the server does; then the server does not start.

@@ -43,8 +43,8 @@ type Server struct {
 	// TLS says that connections are TCP with TLS, and that the certificate is checked.
 	TLS bool
 
-	// Loopback says that connections are TCP too, through 127.0.0.1 and with a password: a benchmark that is to compare round trips
-	// has none of a Unix socket's. Only a local server that is not Shared knows it; one that the environment names is what it is.
+	// Loopback is for benchmarks: connections are TCP, through 127.0.0.1 and with a password, because the round trips of a Unix
+	// socket are cheaper than anybody's, and shared_buffers has room for what benchmarks make. Only a local server that is not Shared knows it; one that the environment names is what it is.
 	Loopback bool
 
 	mu      sync.Mutex
