@@ -5,6 +5,7 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
+	"math/bits"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/pgdbm/pgdbm/internal/native"
 	"github.com/pgdbm/pgdbm/internal/schemactx"
+	"github.com/pgdbm/pgdbm/internal/template"
 )
 
 // stdlibConn is embedded under another name than Conn, which would hide the method Conn.
@@ -26,9 +28,17 @@ type conn struct {
 	connector *Connector
 
 	tx       *schemactx.Binding // what the context of BeginTx says, while its transaction lasts
+	fixed    *schemactx.Binding // what the Stmt that is executed says, or nil
 	left     leftover           // what statements have left in the session
 	borrower bool               // the context under which it was borrowed says something about the schema, or is not known
 	path     *searchPath        // nil unless the connection follows the DSN's schema in schema_mode=search_path
+
+	followers  string      // what follows the schema in the search_path, as the DSN has it, or ""
+	lastSwitch *pathSwitch // of the path, or nil
+	switched   bool        // its transaction has had a switch
+	displaced  bool        // the session's path is not the DSN's, so that each statement needs a switch
+	under      bool        // the statement has a switch
+	lost       string      // the schema that it did not find, or ""
 
 	link      *link          // the physical connection's
 	changing  *atomic.Uint32 // what to count up when the statement that is running has changed tables, or nil
@@ -79,15 +89,14 @@ func (c *conn) Conn() *pgx.Conn {
 // transaction's counts before its context's. Bound is true unless the DSN decided.
 func (c *conn) effective(ctx context.Context) (schema string, bound bool, err error) {
 	b := schemactx.Choose(schemactx.Of(ctx), c.tx)
+	if c.fixed != nil {
+		b = c.fixed
+	}
 	if b == nil {
 		return c.connector.settings.schema, false, nil
 	}
 	if !c.connector.bound.Load() {
 		c.connector.bound.Store(true)
-	}
-	if b.Err == nil && c.connector.settings.searchPath && b.Schema != c.connector.settings.schema {
-		return "", true, fmt.Errorf("%w (the context's schema is %q, the DSN's %q)",
-			ErrSchemaSwitch, b.Schema, c.connector.settings.schema)
 	}
 	return b.Schema, true, b.Err
 }
@@ -112,7 +121,7 @@ func (c *conn) statement(ctx context.Context, query string) (order, error) {
 			return order{}, ErrSchemaRequired
 		}
 	}
-	o := order{query: query, sql: e.SQL, hash: e.Hash, info: info, templated: e.SQL != query}
+	o := order{query: query, sql: e.SQL, schema: schema, hash: e.Hash, info: info, templated: e.SQL != query}
 	if o.templated {
 		if err := c.checkLiterals(); err != nil {
 			return order{}, err
@@ -122,8 +131,14 @@ func (c *conn) statement(ctx context.Context, query string) (order, error) {
 		c.leave(bound)
 	}
 	c.borrower = c.borrower || bound
+	o.path = c.switchTo(schema, &o.info)
+	c.under, c.lost = o.path != nil, ""
+	if c.under {
+		o.templated = true
+		o.hash ^= bits.RotateLeft64(template.Hash(schema), 1)
+	}
 	if c.path != nil {
-		if err := c.beforeStatement(ctx, info); err != nil {
+		if err := c.beforeStatement(ctx, &o); err != nil {
 			return order{}, err
 		}
 	}
@@ -160,20 +175,16 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []sqldriver.N
 }
 
 func (c *conn) exec(ctx context.Context, o *order, args []sqldriver.NamedValue) (sqldriver.Result, error) {
+	if o.path != nil {
+		return c.execUnder(ctx, o, args)
+	}
 	if len(args) == 0 || isOption(args[0].Value) { // without arguments pgx uses the simple protocol
 		return c.stdlibConn.ExecContext(ctx, o.sql, args)
 	}
-	if c.route(o) {
-		return c.execOnce(ctx, o, values(args))
+	if o.way = c.route(o); o.way == wayPgx {
+		return c.stdlibConn.ExecContext(ctx, o.sql, args)
 	}
-	result, err := c.stdlibConn.ExecContext(ctx, o.sql, args)
-	if c.outdated(ctx, err, o) {
-		result, err = c.stdlibConn.ExecContext(ctx, o.sql, args)
-	}
-	if err != nil {
-		c.failed(o)
-	}
-	return result, err
+	return c.execHere(ctx, o, values(args))
 }
 
 // QueryContext expands query and executes it. The rows are pgx's own, or those of a one-shot.
@@ -187,20 +198,16 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.
 }
 
 func (c *conn) query(ctx context.Context, o *order, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
-	if len(args) > 0 && isOption(args[0].Value) {
+	if o.path != nil {
+		return c.queryUnder(ctx, o, args)
+	}
+	if o.sql == "" || len(args) > 0 && isOption(args[0].Value) {
 		return c.stdlibConn.QueryContext(ctx, o.sql, args)
 	}
-	if o.sql != "" && c.route(o) {
-		return c.queryOnce(ctx, o, values(args))
+	if o.way = c.route(o); o.way == wayPgx {
+		return c.stdlibConn.QueryContext(ctx, o.sql, args)
 	}
-	rows, err := c.stdlibConn.QueryContext(ctx, o.sql, args)
-	if c.outdated(ctx, err, o) {
-		rows, err = c.stdlibConn.QueryContext(ctx, o.sql, args)
-	}
-	if err != nil {
-		c.failed(o)
-	}
-	return rows, err
+	return c.queryHere(ctx, o, values(args))
 }
 
 // Prepare is PrepareContext without a context.
@@ -211,6 +218,7 @@ func (c *conn) Prepare(query string) (sqldriver.Stmt, error) {
 // PrepareContext prepares query for the effective schema. The statement follows the contexts it is executed under.
 func (c *conn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt, error) {
 	s := &stmt{conn: c, query: query}
+	s.fix()
 	if _, err := s.prepare(ctx); err != nil {
 		return nil, err
 	}

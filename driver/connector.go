@@ -29,7 +29,7 @@ type Connector struct {
 
 	// open returns a connection of pgx's own driver and, in schema_mode=search_path, the search_path that it was
 	// asked to start with.
-	open func(context.Context) (_ sqldriver.Conn, path string, _ error)
+	open func(context.Context) (sqldriver.Conn, startPath, error)
 
 	descriptions *descriptions // of the statements that are not kept prepared
 	shared       *shared       // of their templates
@@ -105,10 +105,10 @@ func dsnConnector(dsn string, o *options) (*Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.open = func(ctx context.Context) (sqldriver.Conn, string, error) {
+	c.open = func(ctx context.Context) (sqldriver.Conn, startPath, error) {
 		config, _, err := parseDSN(dsn)
 		if err != nil {
-			return nil, "", err
+			return nil, startPath{}, err
 		}
 		return c.connect(ctx, config, o)
 	}
@@ -125,7 +125,7 @@ func configConnector(config *pgx.ConnConfig, o *options) (*Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.open = func(ctx context.Context) (sqldriver.Conn, string, error) {
+	c.open = func(ctx context.Context) (sqldriver.Conn, startPath, error) {
 		return c.connect(ctx, config.Copy(), o)
 	}
 	return c, nil
@@ -145,9 +145,9 @@ func stdlibConnector(name string, o *options) (*Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.open = func(ctx context.Context) (sqldriver.Conn, string, error) {
+	c.open = func(ctx context.Context) (sqldriver.Conn, startPath, error) {
 		conn, err := inner.Connect(ctx)
-		return conn, "", err
+		return conn, startPath{}, err
 	}
 	return c, nil
 }
@@ -172,30 +172,38 @@ func poolConnector(pool *pgxpool.Pool, opts []Option) (*Connector, error) {
 	}
 	c.pooled = true
 	inner := stdlib.GetPoolConnector(pool, o.stdlib...)
-	c.open = func(ctx context.Context) (sqldriver.Conn, string, error) {
+	c.open = func(ctx context.Context) (sqldriver.Conn, startPath, error) {
 		conn, err := inner.Connect(ctx)
-		return conn, "", err
+		return conn, startPath{}, err
 	}
 	return c, nil
 }
 
 // connect opens a connection with config, which it may change.
-func (c *Connector) connect(ctx context.Context, config *pgx.ConnConfig, o *options) (sqldriver.Conn, string, error) {
-	path := ""
+func (c *Connector) connect(ctx context.Context, config *pgx.ConnConfig, o *options) (sqldriver.Conn, startPath, error) {
+	var path startPath
+	if c.settings.searchPath {
+		path.followers = config.RuntimeParams["search_path"]
+	}
 	if c.settings.searchPath && c.settings.schema != "" {
-		path = fullPath(c.settings.schema, config.RuntimeParams["search_path"])
+		path.full = fullPath(c.settings.schema, path.followers)
 		if config.RuntimeParams == nil {
 			config.RuntimeParams = make(map[string]string)
 		}
-		config.RuntimeParams["search_path"] = path
+		config.RuntimeParams["search_path"] = path.full
 	}
 	conn, err := stdlib.GetConnector(*config, o.stdlib...).Connect(ctx)
 	return conn, path, err
 }
 
+// startPath is a search_path that a connection is asked to start with.
+type startPath struct {
+	full      string // "" for none
+	followers string // what the DSN itself has, or ""
+}
+
 // Connect opens a connection for database/sql. It refuses a server that reads backslashes in '...' as escapes
-// (standard_conforming_strings=off), because the literals of a statement could not be told from its SQL then, and a
-// pooler that drops the search_path of schema_mode=search_path.
+// (standard_conforming_strings=off), because the literals of a statement could not be told from its SQL then.
 func (c *Connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	if c.err != nil {
 		return nil, c.err
@@ -213,9 +221,9 @@ func (c *Connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	if err := conn.checkLiterals(); err != nil {
 		return nil, errors.Join(err, inner.Close())
 	}
-	if path != "" {
-		conn.path = newSearchPath(c.settings.schema, path)
-		if err := conn.checkPath(ctx); err != nil {
+	conn.followers = path.followers
+	if path.full != "" {
+		if err := conn.startPath(ctx, path.full); err != nil {
 			return nil, errors.Join(err, inner.Close())
 		}
 	}

@@ -67,14 +67,27 @@
 //
 // # schema_mode=search_path
 //
-// The session's search_path is the DSN's schema, then the DSN's own search_path or public, then pg_temp. So SQL
-// without templates, as an ORM writes it, works in the schema as well. Connecting fails if the path did not take
-// effect, as behind PgBouncer. If the schema does not exist, nothing is looked up in public instead: statements that
-// need a table fail with a [*MissingSchemaError], and CREATE SCHEMA works. Whether it exists is asked at connect, after
-// each statement that creates or drops schemas, and otherwise once a second, outside of transactions. In between, if
-// somebody else drops it, and in what follows DROP SCHEMA in the same text, bare names are looked up in public.
+// Names without a template, as an ORM writes them, are looked up in the effective schema too: the search_path is that schema,
+// then the DSN's own search_path or public, then pg_temp. For the DSN's schema it is the session's. For another one that the
+// context or the transaction names, it is set for the statement alone, with set_config(..., true) in the same Sync group: one
+// round trip, nothing to remember and nothing to undo, also in transactions, for prepared statements and behind PgBouncer in
+// transaction mode. Behind a pooler, and where the path did not take effect at connect, statements in the DSN's schema have it
+// with them too.
 //
-// A context cannot name another schema than the DSN's in this mode: that is [ErrSchemaSwitch].
+// If the schema does not exist, nothing is looked up in public instead: statements that need a table fail with a
+// [*MissingSchemaError], and CREATE SCHEMA works. For the DSN's schema, whether it exists is asked at connect, after each
+// statement that creates or drops schemas, and otherwise once a second, outside of transactions. In between, if somebody else
+// drops it, and in what follows DROP SCHEMA in the same text, bare names are looked up in public.
+//
+// Under a context's schema some things are different:
+//
+//   - VACUUM, CREATE INDEX CONCURRENTLY and the like, CALL, DO, and a text that has a BEGIN or a COMMIT among other statements
+//     cannot share a transaction with the switch. Outside of a transaction they take two round trips and a session of their own,
+//     which is closed afterwards. Behind a pooler they fail; so does a text that ends its transaction and goes on.
+//   - The same is true of [Raw]. (*sql.Conn).Raw does not know the context, and has the session's path.
+//   - pgx.QueryExecMode and default_query_exec_mode do not matter: statements are prepared if the mode is cache_statement, the
+//     default, and sent in one go if it is not. pgx.QueryResultFormats is refused.
+//   - Migrations of another schema than the DSN's are refused: [ErrSchemaSwitch].
 //
 // # Sessions
 //
@@ -86,12 +99,12 @@
 //
 // # Many schemas
 //
-// Each schema's text of a statement is its own, and pgx keeps 512 texts prepared on a connection (statement_cache_capacity
-// in the DSN). Plain pgx prepares each text that it meets, so beyond that number it prepares a statement, runs it and throws
-// it away, every time. This driver lets pgx prepare what is worth it and sends the rest in one go: one round trip, nothing
-// stays on the server.
+// Each schema's text of a statement is its own, and plain pgx keeps 512 texts prepared on a connection
+// (statement_cache_capacity in the DSN). It prepares each text that it meets, so beyond that number it prepares a statement,
+// runs it and throws it away, every time. This driver prepares what is worth it and sends the rest in one go: one round trip,
+// nothing stays on the server.
 //
-//   - While the texts in use fit the capacity, everything is done by pgx and costs what it costs there.
+//   - While the texts in use fit the capacity, all are prepared.
 //   - Beyond it, a templated statement is prepared only if it was used more often lately than the one that would have to go.
 //     Visiting every tenant once throws nothing out. The server's memory is bounded as with pgx: by the capacity.
 //   - A statement that is not prepared is sent with the types of its parameters and read in the formats that pgx uses, so

@@ -35,13 +35,13 @@ var (
 	ErrSchemaRequired = errors.New("pgdbm: the statement has no schema and schema_required is set; " +
 		"name one with driver.WithSchema(ctx, name)")
 
-	// ErrSchemaSwitch is the error of a statement whose context names another schema than the DSN in
-	// schema_mode=search_path. The statement was not sent. Compare with errors.Is.
-	ErrSchemaSwitch = errors.New("pgdbm: schema_mode=search_path cannot follow a context to another schema than the " +
-		"DSN's yet; use templates with schema_mode=template, or a DSN per schema")
+	// ErrSchemaSwitch is the error of what cannot follow a context to another schema than the DSN's in
+	// schema_mode=search_path: migrations, so far. Compare with errors.Is.
+	ErrSchemaSwitch = errors.New("pgdbm: schema_mode=search_path: this cannot follow a context to another schema than the " +
+		"DSN's; use templates with schema_mode=template, or a DSN per schema")
 )
 
-// MissingSchemaError wraps an error of the server that came up while the DSN's schema did not exist, or could not be
+// MissingSchemaError wraps an error of the server that came up while the statement's schema did not exist, or could not be
 // used, in schema_mode=search_path. Err is the server's own error.
 type MissingSchemaError struct {
 	Schema string
@@ -50,7 +50,7 @@ type MissingSchemaError struct {
 
 // Error says what to do about it.
 func (e *MissingSchemaError) Error() string {
-	return fmt.Sprintf("pgdbm: schema %q of the DSN does not exist, or the role has no USAGE privilege on it; "+
+	return fmt.Sprintf("pgdbm: schema %q does not exist, or the role has no USAGE privilege on it; "+
 		"create it with CREATE SCHEMA: %v", e.Schema, e.Err)
 }
 

@@ -1,11 +1,9 @@
 package driver
 
-// hotSet mirrors the cache of prepared statements that pgx keeps on a physical connection: the same texts, the same
-// capacity, the same order of use. Pgx's own cannot be looked into. What it prepares beyond the capacity, it throws away
-// again, so the mirror decides beforehand which texts are worth it.
-//
-// It is a forecast: pgx also drops a text whose rows end with an error, and whoever has the pgx.Conn uses it too. Where
-// the two differ, pgx prepares a statement again; nothing else depends on it.
+import "github.com/jackc/pgx/v5/pgconn"
+
+// hotSet has the statements that are prepared on a physical connection, up to a capacity, and decides which: those that are
+// used most.
 type hotSet struct {
 	capacity int
 	texts    map[uint64]*hotText // by their hash
@@ -13,10 +11,12 @@ type hotSet struct {
 	uses     *sketch
 }
 
-// hotText is a text that pgx has prepared.
+// hotText is a text that is prepared.
 type hotText struct {
 	sql        string
+	schema     string // of the search_path under which it is prepared, or ""
 	hash       uint64
+	sd         *pgconn.StatementDescription
 	generation uint32 // of the tables, when it was last known to fit them
 	next, prev *hotText
 }
@@ -27,22 +27,27 @@ func newHotSet(capacity int) *hotSet {
 	return h
 }
 
-// use counts a use of a text and returns it if it is prepared, and how often it was used before. While there is room, all come
-// in, so neither counts nor the order are kept.
-func (h *hotSet) use(sql string, hash uint64) (t *hotText, before uint8) {
+// use counts a use of a statement and returns it if it is prepared, and how often it was used before. While there is room, all
+// come in, so neither counts nor the order are kept.
+func (h *hotSet) use(o *order) (t *hotText, before uint8) {
 	full := len(h.texts) == h.capacity
 	if full {
-		before = h.uses.add(hash)
+		before = h.uses.add(o.hash)
 	}
-	t = h.texts[hash]
-	if t == nil || t.sql != sql {
-		return nil, before
-	}
-	if full && h.ends.next != t {
+	t = h.find(o)
+	if t != nil && full && h.ends.next != t {
 		t.unlink()
 		h.link(t)
 	}
 	return t, before
+}
+
+func (h *hotSet) find(o *order) *hotText {
+	t := h.texts[o.hash]
+	if t == nil || t.sql != o.sql || t.schema != o.pathSchema() {
+		return nil
+	}
+	return t
 }
 
 const (
@@ -53,38 +58,37 @@ const (
 // worthy reports whether a text that is not in may come in: there is room, or it was clearly used more often, lately, than
 // the text that would have to go. So whoever visits each tenant once pushes nobody out, and texts that are used alike do not
 // push out each other, which would cost two round trips each time.
-func (h *hotSet) worthy(hash uint64, before uint8) bool {
-	if h.texts[hash] != nil { // of another text
+func (h *hotSet) worthy(o *order, before uint8) bool {
+	if h.texts[o.hash] != nil { // of another text
 		return false
 	}
 	return len(h.texts) < h.capacity || before >= minUses && int(before) > int(h.uses.estimate(h.ends.prev.hash))+margin
 }
 
-// put adds a text that pgx is about to prepare, and reports whether another one had to go.
-func (h *hotSet) put(sql string, hash uint64, generation uint32) (evicted bool) {
-	if h.texts[hash] != nil {
-		return false
+// put adds a text that was prepared, and returns the one that had to go, or nil.
+func (h *hotSet) put(o *order, sd *pgconn.StatementDescription) (evicted *hotText) {
+	if other := h.texts[o.hash]; other != nil { // of another text
+		h.drop(other)
+		evicted = other
+	} else if len(h.texts) == h.capacity {
+		evicted = h.ends.prev
+		h.drop(evicted)
 	}
-	if len(h.texts) == h.capacity {
-		h.drop(h.ends.prev)
-		evicted = true
-	}
-	t := &hotText{sql: sql, hash: hash, generation: generation}
-	h.texts[hash] = t
+	t := &hotText{sql: o.sql, schema: o.pathSchema(), hash: o.hash, sd: sd, generation: o.generation}
+	h.texts[t.hash] = t
 	h.link(t)
 	return evicted
-}
-
-// remove forgets a text that pgx has dropped, as it does after an error.
-func (h *hotSet) remove(sql string, hash uint64) {
-	if t := h.texts[hash]; t != nil && t.sql == sql {
-		h.drop(t)
-	}
 }
 
 func (h *hotSet) drop(t *hotText) {
 	t.unlink()
 	delete(h.texts, t.hash)
+}
+
+// clear forgets all texts, which the server has forgotten.
+func (h *hotSet) clear() {
+	clear(h.texts)
+	h.ends.next, h.ends.prev = &h.ends, &h.ends
 }
 
 func (h *hotSet) link(t *hotText) {

@@ -8,15 +8,17 @@ import (
 	"testing"
 )
 
+func orderOf(i int) *order { return &order{sql: strconv.Itoa(i), hash: textHash(i)} }
+
 // visit uses a text as route does.
 func visit(h *hotSet, i int) (hit bool) {
-	sql := strconv.Itoa(i)
-	t, before := h.use(sql, textHash(i))
+	o := orderOf(i)
+	t, before := h.use(o)
 	if t != nil {
 		return true
 	}
-	if h.worthy(textHash(i), before) {
-		h.put(sql, textHash(i), 0)
+	if h.worthy(o, before) {
+		h.put(o, nil)
 	}
 	return false
 }
@@ -29,37 +31,50 @@ func (h *hotSet) list() []string {
 	return list
 }
 
-// Beyond the capacity, the text that was not used for the longest time goes, as in pgx's cache.
+// Beyond the capacity, the text that was not used for the longest time goes.
 func TestHotSetOrder(t *testing.T) {
 	t.Parallel()
 	h := newHotSet(3)
 	for _, i := range []int{1, 2, 3} {
-		h.put(strconv.Itoa(i), textHash(i), 0)
+		h.put(orderOf(i), nil)
 	}
-	h.use("1", textHash(1))
-	if !h.put("4", textHash(4), 0) {
-		t.Error("nothing was evicted")
+	h.use(orderOf(1))
+	if evicted := h.put(orderOf(4), nil); evicted == nil || evicted.sql != "2" {
+		t.Errorf("evicted: %+v", evicted)
 	}
-	h.remove("3", textHash(3))
-	h.remove("5", textHash(5))
+	h.drop(h.find(orderOf(3)))
+	if h.find(orderOf(3)) != nil || h.find(orderOf(5)) != nil {
+		t.Error("there is a text that was dropped")
+	}
 	if got, want := h.list(), []string{"4", "1"}; !slices.Equal(got, want) {
 		t.Errorf("the set is %q, want %q", got, want)
 	}
 	if len(h.texts) != 2 {
 		t.Errorf("the map has %d texts", len(h.texts))
 	}
+	h.clear()
+	if len(h.texts) != 0 || len(h.list()) != 0 {
+		t.Errorf("the set is %q", h.list())
+	}
 }
 
-// Two texts with the same hash are never taken for each other.
+// Two texts with the same hash, and the same text under two search_paths, are never taken for each other.
 func TestHotSetCollision(t *testing.T) {
 	t.Parallel()
 	h := newHotSet(3)
-	h.put("a", 7, 0)
-	if known, _ := h.use("b", 7); known != nil || h.worthy(7, 100) || h.put("b", 7, 0) {
-		t.Error("a text was taken for another one")
+	a := &order{sql: "a", hash: 7, path: &pathSwitch{schema: "a"}}
+	h.put(a, nil)
+	for _, other := range []*order{
+		{sql: "b", hash: 7, path: a.path}, {sql: "a", hash: 7, path: &pathSwitch{schema: "b"}}, {sql: "a", hash: 7},
+	} {
+		if known, _ := h.use(other); known != nil || h.worthy(other, 100) {
+			t.Errorf("%+v was taken for another one", other)
+		}
 	}
-	h.remove("b", 7)
-	if got := h.list(); !slices.Equal(got, []string{"a"}) {
+	if evicted := h.put(&order{sql: "b", hash: 7}, nil); evicted == nil || evicted.sql != "a" || h.find(a) != nil {
+		t.Errorf("evicted: %+v", evicted)
+	}
+	if got := h.list(); !slices.Equal(got, []string{"b"}) {
 		t.Errorf("the set is %q", got)
 	}
 }

@@ -199,18 +199,6 @@ func TestMethodsAreThoseOfPgx(t *testing.T) {
 	})
 }
 
-// Rows are pgx's own, so nothing of them can get lost.
-func TestRowsArePgxOwn(t *testing.T) {
-	t.Parallel()
-	eachValue(t.Context(), t, "pgdbm", server.Database(t), func(values driverValues) {
-		for _, name := range []string{"rows", "statement's rows"} {
-			if _, ok := values[name].(*stdlib.Rows); !ok {
-				t.Errorf("the %s are %T", name, values[name])
-			}
-		}
-	})
-}
-
 // A promoted method of *stdlib.Conn that takes SQL would bypass the templates.
 func TestMethodsThatTakeSQL(t *testing.T) {
 	t.Parallel()

@@ -109,7 +109,7 @@ func TestSchemaOfStatement(t *testing.T) {
 func TestNamesThatNeedQuoting(t *testing.T) {
 	t.Parallel()
 	names := []string{
-		`a'b`, `a"b`, `a$1b`, `a@n b`, `a;b--`, `a/*b`, `$$`, `a\b`, ` a`, `UPPER`, `upper`, `日本`, `%s`, `a?b`, `select`,
+		`a'b`, `a"b`, `a$1b`, `$2`, `$1$2'`, `a@n b`, `a;b--`, `a/*b`, `$$`, `a\b`, ` a`, `UPPER`, `upper`, `日本`, `%s`, `a?b`, `select`,
 		strings.Repeat("ü", 31),
 	}
 	dsn := server.Database(t)
@@ -118,6 +118,14 @@ func TestNamesThatNeedQuoting(t *testing.T) {
 		admin(t, dsn, "CREATE SCHEMA "+ident, "CREATE TABLE "+ident+".t (id int)")
 	}
 	db := openDB(t, dsn)
+	under := openDB(t, dsn+"&schema_mode=search_path")
+	for _, name := range names {
+		ctx := driver.WithSchema(t.Context(), name)
+		exec(ctx, t, under, "DROP TABLE IF EXISTS mark; CREATE TABLE mark AS SELECT current_schema() AS name")
+		if got := get[string](ctx, t, under, "SELECT name FROM mark WHERE name = $1", name); got != name {
+			t.Errorf("under the path of %q: %q", name, got)
+		}
+	}
 	const query = "SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace " +
 		"WHERE c.oid = '{{tables.t}}'::regclass AND NOT EXISTS (SELECT FROM {{tables.t}} WHERE id = "
 	for _, name := range names {
@@ -259,14 +267,23 @@ func TestTemplatesBraces(t *testing.T) {
 // TestManyTenantsAtOnce does whatever the driver can do, in random order, on few connections.
 func TestManyTenantsAtOnce(t *testing.T) {
 	t.Parallel()
+	for mode, table := range map[string]string{"template": "{{tables.t}}", "search_path": "t"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			testManyTenants(t, mode, soak{table})
+		})
+	}
+}
+
+func testManyTenants(t *testing.T, mode string, s soak) {
 	const goroutines, operations, connections = 16, 250, 4
 	schemas := []string{odd}
 	for i := range 19 {
 		schemas = append(schemas, fmt.Sprint("tenant ", i))
 	}
-	db := openDB(t, withSchema(t, newTenants(t, schemas...), odd)+"&schema_mode=template")
+	db := openDB(t, withSchema(t, newTenants(t, schemas...), odd)+"&schema_mode="+mode)
 	db.SetMaxOpenConns(connections)
-	stmt := prepare(t.Context(), t, db, ownerQuery)
+	stmt := prepare(t.Context(), t, db, s.query())
 
 	var group sync.WaitGroup
 	for range goroutines {
@@ -280,7 +297,7 @@ func TestManyTenantsAtOnce(t *testing.T) {
 				if kind >= len(soakKinds) { // most are cheap
 					kind %= 3
 				}
-				if err := soakKinds[kind](ctx, db, stmt, schema); err != nil {
+				if err := soakKinds[kind](ctx, s, db, stmt, schema); err != nil {
 					t.Errorf("operation %d, schema %q: %v", kind, schema, err)
 				}
 			}
@@ -290,53 +307,58 @@ func TestManyTenantsAtOnce(t *testing.T) {
 	wantIdle(t, db)
 }
 
+// soak is for operations on a table that is named in one way.
+type soak struct{ table string }
+
+func (s soak) query() string { return "SELECT owner FROM " + s.table + " WHERE id = 1" }
+
 // soakKinds are operations that find the row of schema, which is the one of ctx.
-var soakKinds = []func(ctx context.Context, db *sql.DB, stmt *sql.Stmt, schema string) error{
-	func(ctx context.Context, db *sql.DB, _ *sql.Stmt, schema string) error {
-		return checkRow(db.QueryRowContext(ctx, ownerQuery), schema)
+var soakKinds = []func(ctx context.Context, s soak, db *sql.DB, stmt *sql.Stmt, schema string) error{
+	func(ctx context.Context, s soak, db *sql.DB, _ *sql.Stmt, schema string) error {
+		return checkRow(db.QueryRowContext(ctx, s.query()), schema)
 	},
-	func(ctx context.Context, _ *sql.DB, stmt *sql.Stmt, schema string) error {
+	func(ctx context.Context, _ soak, _ *sql.DB, stmt *sql.Stmt, schema string) error {
 		return checkRow(stmt.QueryRowContext(ctx), schema)
 	},
-	func(ctx context.Context, db *sql.DB, stmt *sql.Stmt, schema string) error {
-		return soakTx(ctx, db, stmt, schema)
+	func(ctx context.Context, s soak, db *sql.DB, stmt *sql.Stmt, schema string) error {
+		return s.tx(ctx, db, stmt, schema)
 	},
-	func(ctx context.Context, db *sql.DB, _ *sql.Stmt, schema string) error {
-		return checkRow(db.QueryRowContext(ctx, "SELECT set_config('my.owner', owner, false) FROM {{tables.t}}"), schema)
+	func(ctx context.Context, s soak, db *sql.DB, _ *sql.Stmt, schema string) error {
+		return checkRow(db.QueryRowContext(ctx, "SELECT set_config('my.owner', owner, false) FROM "+s.table), schema)
 	},
-	func(ctx context.Context, db *sql.DB, _ *sql.Stmt, schema string) error {
+	func(ctx context.Context, s soak, db *sql.DB, _ *sql.Stmt, schema string) error {
 		var left string
 		err := db.QueryRowContext(ctx, "SELECT coalesce(current_setting('my.owner', true), '')").Scan(&left)
 		_, bound := driver.SchemaFromContext(ctx)
 		if left != "" && (bound || left != odd) {
 			err = fmt.Errorf("found the setting of schema %q", left)
 		}
-		return errors.Join(err, checkRow(db.QueryRowContext(ctx, ownerQuery), schema))
+		return errors.Join(err, checkRow(db.QueryRowContext(ctx, s.query()), schema))
 	},
-	func(ctx context.Context, db *sql.DB, _ *sql.Stmt, schema string) error {
-		if err := db.QueryRowContext(driver.WithSchema(ctx, ""), ownerQuery).Scan(new(string)); err == nil {
+	func(ctx context.Context, s soak, db *sql.DB, _ *sql.Stmt, schema string) error {
+		if err := db.QueryRowContext(driver.WithSchema(ctx, ""), s.query()).Scan(new(string)); err == nil {
 			return errors.New("a poisoned context found a row")
 		}
-		_, err := db.ExecContext(ctx, "SELECT 1 / (length(owner) - length(owner)) FROM {{tables.t}}")
+		_, err := db.ExecContext(ctx, "SELECT 1 / (length(owner) - length(owner)) FROM "+s.table)
 		if err == nil {
 			return errors.New("a division by zero works")
 		}
-		return checkRow(db.QueryRowContext(ctx, ownerQuery), schema)
+		return checkRow(db.QueryRowContext(ctx, s.query()), schema)
 	},
 }
 
-// soakTx reads a schema's row in a transaction, between those of another and of none, and ends it in one of two ways.
-func soakTx(ctx context.Context, db *sql.DB, stmt *sql.Stmt, schema string) error {
+// tx reads a schema's row in a transaction, between those of another and of none, and ends it in one of two ways.
+func (s soak) tx(ctx context.Context, db *sql.DB, stmt *sql.Stmt, schema string) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	err = errors.Join(
-		checkRow(tx.QueryRow(ownerQuery), schema),
-		checkRow(tx.QueryRowContext(driver.WithSchema(ctx, "tenant 3"), ownerQuery), "tenant 3"),
+		checkRow(tx.QueryRow(s.query()), schema),
+		checkRow(tx.QueryRowContext(driver.WithSchema(ctx, "tenant 3"), s.query()), "tenant 3"),
 		checkRow(tx.StmtContext(ctx, stmt).QueryRow(), schema),
-		checkRow(tx.QueryRowContext(driver.WithoutSchema(ctx), ownerQuery), "public"),
-		checkRow(tx.QueryRow("UPDATE {{tables.t}} SET owner = owner WHERE id = 1 RETURNING owner"), schema))
+		checkRow(tx.QueryRowContext(driver.WithoutSchema(ctx), s.query()), "public"),
+		checkRow(tx.QueryRow("UPDATE "+s.table+" SET owner = owner WHERE id = 1 RETURNING owner"), schema))
 	if rand.IntN(2) == 0 {
 		return errors.Join(err, tx.Rollback())
 	}

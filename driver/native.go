@@ -3,6 +3,8 @@ package driver
 import (
 	"context"
 	sqldriver "database/sql/driver"
+	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -25,12 +27,25 @@ var (
 // Pgx returns the connection without counting the session as changed.
 func (n nativeConn) Pgx() *pgx.Conn { return n.stdlibConn.Conn() }
 
-// Path returns the path of schema_mode=search_path.
-func (n nativeConn) Path() string {
-	if n.path == nil {
-		return ""
+// Schema returns the effective schema.
+func (n nativeConn) Schema(ctx context.Context) (string, error) {
+	o, err := n.statement(ctx, "") // which may be refused
+	return o.schema, err
+}
+
+// Path returns the session's path of schema_mode=search_path.
+func (n nativeConn) Path(ctx context.Context) (string, error) {
+	schema, _, err := n.effective(ctx)
+	if err != nil {
+		return "", err
 	}
-	return n.path.full
+	if settings := &n.connector.settings; settings.searchPath && (schema != settings.schema || n.displaced) {
+		return "", fmt.Errorf("%w (the context's schema is %q, the DSN's %q)", ErrSchemaSwitch, schema, settings.schema)
+	}
+	if n.path == nil {
+		return "", nil
+	}
+	return n.path.full, nil
 }
 
 // Query expands query and sends it.
@@ -42,11 +57,14 @@ func (n nativeConn) Query(ctx context.Context, query string, args ...any) (pgx.R
 	if err != nil {
 		return nil, err
 	}
+	if o.path != nil {
+		return n.queryUnder(ctx, &o, args)
+	}
 	formats, rest := resultFormats(args)
 	if o.sql == "" || len(rest) > 0 && isOption(rest[0]) {
 		return n.viaPgx(ctx, &o, args)
 	}
-	if !n.route(&o) {
+	if o.way = n.route(&o); o.way == wayPgx {
 		return n.viaPgx(ctx, &o, args)
 	}
 	r := &onceRows{}
@@ -69,11 +87,7 @@ func resultFormats(args []any) (pgx.QueryResultFormatsByOID, []any) {
 // viaPgx sends a statement on pgx's own path. It waits for the first row, in case the statement has to be sent again.
 func (n nativeConn) viaPgx(ctx context.Context, o *order, args []any) (pgx.Rows, error) {
 	rows, more, err := n.start(ctx, o, args)
-	if n.outdated(ctx, err, o) {
-		rows, more, err = n.start(ctx, o, args)
-	}
 	if err != nil {
-		n.failed(o)
 		return nil, n.afterNative(err)
 	}
 	return &nativeRows{Rows: rows, conn: n.conn, more: more, first: true}, nil
@@ -88,6 +102,32 @@ func (n nativeConn) start(ctx context.Context, o *order, args []any) (rows pgx.R
 	return rows, more, rows.Err()
 }
 
+// queryUnder sends a query under its path.
+func (n nativeConn) queryUnder(ctx context.Context, o *order, args []any) (pgx.Rows, error) {
+	formats, rest, err := n.options(ctx, o, args)
+	if err != nil {
+		return nil, n.afterNative(err)
+	}
+	idle := n.txStatus() == 'I'
+	if !o.needsSession() {
+		o.way = n.route(o)
+		r := &onceRows{}
+		err := r.query(ctx, n.conn, o, rest, formats)
+		if err == nil {
+			return r, nil
+		}
+		if !idle || !refusesGroup(err) {
+			return nil, n.afterNative(err)
+		}
+	}
+	var rows pgx.Rows
+	err = n.apart(ctx, o, func() (err error) {
+		rows, err = n.viaPgx(ctx, o, args)
+		return err
+	})
+	return rows, err
+}
+
 // Do calls fn with query as it is to be sent.
 func (n nativeConn) Do(ctx context.Context, query string, fn func(*pgx.Conn, string, string) error) error {
 	if n.Pgx().IsClosed() {
@@ -97,18 +137,53 @@ func (n nativeConn) Do(ctx context.Context, query string, fn func(*pgx.Conn, str
 	if err != nil {
 		return err
 	}
-	schema, _, err := n.effective(ctx)
+	call := func() error { return fn(n.Pgx(), o.sql, o.schema) }
+	if o.path != nil {
+		return n.afterNative(n.inTransaction(ctx, o.path, call))
+	}
+	return n.afterNative(call())
+}
+
+// inTransaction calls fn under a path: in the transaction that there is, or in one of its own.
+func (c *conn) inTransaction(ctx context.Context, w *pathSwitch, fn func() error) error {
+	if c.txStatus() != 'I' {
+		if err := c.setPath(ctx, w); err != nil {
+			return err
+		}
+		return fn()
+	}
+	if err := c.checkLiterals(); err != nil {
+		return err
+	}
+	pg := c.stdlibConn.Conn().PgConn()
+	c.switched = true
+	results, err := pg.Exec(ctx, "BEGIN; "+w.text()).ReadAll()
 	if err != nil {
 		return err
 	}
-	return n.afterNative(fn(n.Pgx(), o.sql, schema))
+	if w.full != "" && string(results[1].Rows[0][0]) != w.full {
+		c.lost = w.schema
+	}
+	if err := fn(); err != nil {
+		if pg.TxStatus() != 'I' && !pg.IsClosed() {
+			_, rollbackErr := pg.Exec(context.WithoutCancel(ctx), "ROLLBACK").ReadAll()
+			return errors.Join(err, rollbackErr)
+		}
+		return err
+	}
+	_, err = pg.Exec(ctx, "COMMIT").ReadAll()
+	return err
 }
 
-// Fixed expands query. database/sql prepares the text of a *sql.Stmt again on any connection and under any context.
+// Fixed expands query. database/sql prepares the text of a *sql.Stmt again on any connection and under any context. In
+// schema_mode=search_path the names in it would follow that context, so the text says where it stays.
 func (n nativeConn) Fixed(ctx context.Context, query string) (string, error) {
 	schema, _, err := n.effective(ctx)
 	if err != nil {
 		return "", err
+	}
+	if n.connector.settings.searchPath {
+		return fixedMark + hex.EncodeToString([]byte(schema)) + "\n" + query, nil
 	}
 	e, err := n.connector.cache.Get(query, schema)
 	if err != nil {

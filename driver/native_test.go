@@ -131,9 +131,9 @@ func TestFixedTextStaysInItsSchema(t *testing.T) {
 		want   error // nil if it can be fixed
 	}{
 		{"&schema_required=true", driver.ErrSchemaRequired},
-		{"&schema_required=context&schema=a", driver.ErrSchemaRequired},
+		{"&schema_required=context&schema=a&schema_mode=template", driver.ErrSchemaRequired},
+		{"&schema_required=context&schema=b", nil},
 		{"&schema_required=true&schema=a", nil},
-		{"&schema=b", driver.ErrSchemaSwitch},
 	} {
 		onNative(t.Context(), t, openOne(t, dsn+test.params), func(c native.Conn) {
 			if _, err := c.Fixed(ctx, ownerQuery); !errors.Is(err, test.want) {

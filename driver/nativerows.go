@@ -10,7 +10,7 @@ import (
 )
 
 // onceRows are the rows of a one-shot as pgx has them.
-type onceRows struct{ oneShot }
+type onceRows struct{ execution }
 
 var _ pgx.Rows = (*onceRows)(nil)
 

@@ -32,11 +32,16 @@ func Raw[DB *sql.DB | *sql.Conn](ctx context.Context, db DB, fn func(*pgx.Conn) 
 	return held.Raw(func(driverConn any) error {
 		switch c := driverConn.(type) {
 		case *conn:
-			_, bound, err := c.effective(ctx)
+			schema, bound, err := c.effective(ctx)
 			if err != nil {
 				return err
 			}
 			c.borrower = bound || ok && c.borrower
+			if path := c.switchTo(schema, &template.Info{}); path != nil {
+				if err := c.setPath(ctx, path); err != nil {
+					return err
+				}
+			}
 			return fn(c.Conn())
 		case interface{ Conn() *pgx.Conn }:
 			return fn(c.Conn())

@@ -27,7 +27,7 @@ func (r *repaired) next() bool {
 // changed is called if the columns are not those that were described: somebody has changed a table since. The statement
 // may have written something, so it cannot be sent again with other formats. Instead the server turns the values from one
 // format into the other.
-func (s *oneShot) changed(o *order) error {
+func (s *execution) changed(o *order) error {
 	s.conn.descriptions().forget(o.hash)
 	s.conn.connector.shared.differ(o)
 	if !s.more {
@@ -67,7 +67,7 @@ func (s *oneShot) changed(o *order) error {
 }
 
 // convert lets the server turn the values of a column into the other format.
-func (s *oneShot) convert(rows [][][]byte, column int) error {
+func (s *execution) convert(rows [][][]byte, column int) error {
 	field := &s.fields[column]
 	oids, from, to := []uint32{field.DataTypeOID}, []int16{field.Format}, []int16{1 - field.Format}
 	batch := &pgconn.Batch{}

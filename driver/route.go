@@ -16,11 +16,41 @@ import (
 type order struct {
 	query      string // as it was written
 	sql        string
+	schema     string // the effective one
 	info       template.Info
-	templated  bool   // each schema has its own text of it
-	hash       uint64 // of sql
-	generation uint32 // of the schema's tables
+	templated  bool        // each schema has its own text of it
+	hash       uint64      // of sql, and of the path's schema
+	generation uint32      // of the schema's tables
+	path       *pathSwitch // to the search_path that it runs under, if it is not the session's
+	way        way
 }
+
+// pathSchema tells the paths apart that a text can be prepared under.
+func (o *order) pathSchema() string {
+	const none = "\x00" // no schema has this name
+	switch {
+	case o.path == nil:
+		return ""
+	case o.path.schema == "":
+		return none
+	}
+	return o.path.schema
+}
+
+// rewrite replaces the text by the one of a pgx.QueryRewriter.
+func (o *order) rewrite(sql string) {
+	o.hash ^= template.Hash(o.sql) ^ template.Hash(sql)
+	o.sql = sql
+}
+
+// way is how a statement is sent.
+type way uint8
+
+const (
+	wayPgx      way = iota // by pgx itself
+	wayOneGo               // by this driver, unprepared
+	wayPrepared            // by this driver, prepared, or to be prepared
+)
 
 // generations count the changes of tables that this process has made, by schema. Schemas share a counter if their hashes
 // say so, which costs a question too many to the server.
@@ -35,64 +65,61 @@ func (g *generations) slot(schema string) *atomic.Uint32 {
 	return &g.schemas[template.Hash(schema)%uint64(len(g.schemas))]
 }
 
-// route decides how a statement is sent: in one go, or by pgx, which prepares it and keeps it prepared. The latter is
-// faster for what comes again; but pgx keeps statement_cache_capacity texts, and each schema's text is its own. What it
-// would throw away again before it comes back had better not be prepared.
-func (c *conn) route(o *order) (oneShot bool) {
+// route decides how a statement is sent: prepared, which is faster for what comes again, or in one go. A connection keeps
+// statement_cache_capacity statements prepared; with many schemas, whose texts are their own, most would be thrown away again
+// before they come back, and had better not be prepared.
+func (c *conn) route(o *order) way {
 	l, n := c.link, &c.connector.counters
-	hot := l.hot
-	if !l.chooses() {
-		return false
-	}
 	inTx := c.txStatus() != 'I'
 	switch {
+	case !l.chooses() && o.path == nil:
+		return wayPgx
 	case c.unsettled != nil && inTx:
-		return true
-	case hot == nil:
-		return o.templated
+		return wayOneGo
+	case l.hot == nil && !o.templated:
+		return wayPgx
+	case l.hot == nil:
+		return wayOneGo
 	}
-	known, before := hot.use(o.sql, o.hash)
+	known, before := l.hot.use(o)
 	switch {
+	case known == nil && l.givenFor(o) != nil:
+		n.hits.Add(1)
 	case known != nil && inTx && known.generation != o.generation:
-		return true // it may not fit the table any more, which here would abort the transaction
+		return wayOneGo // it may not fit the table any more, which here would abort the transaction
 	case known != nil:
 		known.generation = o.generation
 		n.hits.Add(1)
-		return false
-	case o.templated && !hot.worthy(o.hash, before):
-		return true
+	case o.templated && !l.hot.worthy(o, before):
+		return wayOneGo
 	}
-	n.prepares.Add(1)
-	if hot.put(o.sql, o.hash, o.generation) {
-		n.evictions.Add(1)
-	}
-	return false
+	return wayPrepared
 }
 
 func (c *conn) txStatus() byte { return c.stdlibConn.Conn().PgConn().TxStatus() }
 
-// failed notes that pgx has dropped a statement, as it does after any error.
-func (c *conn) failed(o *order) {
-	if c.link.hot != nil {
-		c.link.hot.remove(o.sql, o.hash)
-	}
-}
-
-// outdated reports whether err says that a prepared statement does not fit its table any more, and nothing has happened
-// yet, so that it can be sent again: pgx then prepares it anew. The server finds out before it executes anything, unless the
-// statement stands in a function (then the error says Where) or in a procedure that has committed something before.
-func (c *conn) outdated(ctx context.Context, err error, o *order) bool {
-	if err == nil {
+// outdated reports whether err says that a prepared statement does not fit its table any more, or is gone, and nothing has
+// happened yet, so that it can be sent again once it is prepared anew. The server finds out before it executes anything, unless
+// the statement stands in a function (then the error says Where) or in a procedure that has committed something before.
+func (c *conn) outdated(err error, o *order) bool {
+	var pgErr *pgconn.PgError
+	if err == nil || !errors.As(err, &pgErr) || pgErr.Where != "" || o.info.Procedural || c.txStatus() != 'I' {
 		return false
 	}
-	var pgErr *pgconn.PgError
-	if !errors.As(err, &pgErr) || pgErr.Code != "0A000" || pgErr.Routine != "RevalidateCachedQuery" || pgErr.Where != "" ||
-		o.info.Procedural || c.txStatus() != 'I' {
+	const changedResult, undefinedStatement = "0A000", "26000" // by DISCARD ALL, say
+	switch {
+	case pgErr.Code == undefinedStatement:
+		c.link.forgetPrepared()
+	case pgErr.Code != changedResult || pgErr.Routine != "RevalidateCachedQuery":
 		return false
 	}
 	c.connector.counters.retries.Add(1)
-	// Pgx has dropped what it keeps by itself, but not what a Stmt has prepared; if that is gone, it prepares by itself.
-	return c.stdlibConn.Conn().Deallocate(ctx, o.sql) == nil
+	return true
+}
+
+// outdatedStmt is outdated for what pgx has prepared for an sql.Stmt, and prepares again by itself once it is gone.
+func (c *conn) outdatedStmt(ctx context.Context, err error, o *order) bool {
+	return c.outdated(err, o) && c.stdlibConn.Conn().Deallocate(ctx, o.sql) == nil
 }
 
 // isOption reports whether a first argument is one of pgx's that say how to execute the statement.
@@ -149,13 +176,16 @@ func (c *conn) afterChange() {
 
 // settle forgets what was true in a transaction that is over. What it has changed, others see only now.
 func (c *conn) settle() {
-	if c.unsettled == nil && !c.peculiar || c.txStatus() != 'I' {
+	if c.unsettled == nil && !c.peculiar && !c.switched || c.txStatus() != 'I' {
 		return
 	}
 	if c.unsettled != nil {
 		c.unsettled.Add(1)
 	}
-	c.unsettled, c.peculiar, c.own = nil, false, nil
+	if c.unsettled != nil || c.peculiar {
+		c.own = nil
+	}
+	c.unsettled, c.peculiar, c.switched = nil, false, false
 }
 
 // descriptions returns where the types of this statement are remembered. In a transaction that has changed tables, and in

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -19,7 +20,7 @@ import (
 
 // rows are the rows of a one-shot for database/sql. They have what pgx's own have, and give the same values.
 type rows struct {
-	oneShot
+	execution
 	names   []string
 	columns []column // how to read each, made with the first row
 	scratch scratch
@@ -33,13 +34,18 @@ var (
 	_ sqldriver.RowsColumnTypeScanType         = (*rows)(nil)
 )
 
-// queryOnce sends a query in one go.
-func (c *conn) queryOnce(ctx context.Context, o *order, args []any) (sqldriver.Rows, error) {
+// queryHere sends a query.
+func (c *conn) queryHere(ctx context.Context, o *order, args []any) (sqldriver.Rows, error) {
+	return c.queryAs(ctx, o, args, rowscan.ResultFormats())
+}
+
+// queryAs sends a query whose columns are to come in formats.
+func (c *conn) queryAs(ctx context.Context, o *order, args []any, formats pgx.QueryResultFormatsByOID) (sqldriver.Rows, error) {
 	if c.stdlibConn.Conn().IsClosed() {
 		return nil, sqldriver.ErrBadConn
 	}
 	r := &rows{}
-	err := r.query(ctx, c, o, args, rowscan.ResultFormats())
+	err := r.query(ctx, c, o, args, formats)
 	switch {
 	case err == nil:
 		return r, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -23,6 +24,7 @@ type searchPath struct {
 	full   string // with the schema's followers
 	alone  string // without them, while the schema is missing; no pg_temp, or CREATE TABLE would use that
 
+	pooled  bool      // the session is not the connection's own
 	known   bool      // missing is what the server said last
 	missing bool      // the schema cannot be used
 	checked time.Time // when the server said so
@@ -42,10 +44,15 @@ func newSearchPath(schema, full string) *searchPath {
 // fullPath puts schema before the DSN's own search_path, or public if it has none. pg_temp comes last, so that a
 // temporary table that somebody left shadows nothing: unless named, it would come first.
 func fullPath(schema, own string) string {
+	return template.QuoteIdent(schema) + ", " + pathWithout(own)
+}
+
+// pathWithout is fullPath for no schema.
+func pathWithout(own string) string {
 	if own == "" {
 		own = "public"
 	}
-	return template.QuoteIdent(schema) + ", " + own + ", pg_temp"
+	return own + ", pg_temp"
 }
 
 // doubtful reports whether there is a reason to ask the server about the schema again, besides the time that passed.
@@ -57,18 +64,36 @@ func (p *searchPath) old() bool { return time.Since(p.checked) > recheck }
 
 var errPath = errors.New("pgdbm: schema_mode=search_path: the session does not have its search_path")
 
+// startPath checks that the session has the path that it was asked to start with. Behind a pooler it may have, now; but the next
+// transaction may be in another session. So there, and where the path was dropped, each statement gets a switch.
+func (c *conn) startPath(ctx context.Context, full string) error {
+	c.path = newSearchPath(c.connector.settings.schema, full)
+	err := c.checkPath(ctx)
+	switch {
+	case errors.Is(err, errPath), err == nil && c.path.pooled:
+		c.path, c.displaced = nil, true
+		return nil
+	}
+	return err
+}
+
 // checkPath asks the server whether the path took effect and whether its first schema can be used, and sets the path
 // that fits.
 func (c *conn) checkPath(ctx context.Context) error {
 	p := c.path
 	changes := c.connector.schemaChanges.Load()
 	pg := c.stdlibConn.Conn().PgConn()
-	const ask = "SELECT current_setting('search_path'), (current_schemas(false))[1] IS NOT DISTINCT FROM $1::name"
+	const ask = "SELECT current_setting('search_path'), (current_schemas(false))[1] IS NOT DISTINCT FROM $1::name, " +
+		"pg_backend_pid()::text"
 	result := pg.ExecParams(ctx, ask, [][]byte{[]byte(p.schema)}, nil, nil, nil).Read()
 	if result.Err != nil {
 		return result.Err
 	}
 	current, usable := string(result.Rows[0][0]), string(result.Rows[0][1]) == "t"
+	p.pooled = string(result.Rows[0][2]) != strconv.FormatUint(uint64(pg.PID()), 10)
+	if p.pooled {
+		return nil
+	}
 	if current != p.full && current != p.alone {
 		return fmt.Errorf("%w: it is %s instead of %s; a pooler such as PgBouncer dropped the startup parameter, or the "+
 			"session was changed; connect directly, or use templates with schema_mode=template", errPath, current, p.full)
@@ -89,14 +114,17 @@ func (c *conn) checkPath(ctx context.Context) error {
 }
 
 // beforeStatement asks again, if there is a reason to, before a statement is sent.
-func (c *conn) beforeStatement(ctx context.Context, info template.Info) error {
-	p := c.path
+func (c *conn) beforeStatement(ctx context.Context, o *order) error {
+	p, info := c.path, &o.info
 	p.ddl = info.SchemaDDL
 	if info.SessionState || info.Settings { // SET ROLE, SET search_path, DO: what is known may not be true afterwards
 		defer func() { p.known = false }()
 	}
 	if info.TransactionControl {
 		p.known = p.known && !p.inTx
+		return nil
+	}
+	if o.path != nil { // the session's does not matter
 		return nil
 	}
 	ask := p.doubtful(c.connector.schemaChanges.Load())
@@ -122,9 +150,24 @@ func (c *conn) beforeStatement(ctx context.Context, info template.Info) error {
 // afterStatement notes what a statement did to the schemas, and explains its error if it is due to a missing one.
 func (c *conn) afterStatement(err error) error {
 	c.afterChange()
+	c.noteSchemas()
+	if err == nil || !isUndefined(err) {
+		return err
+	}
+	switch {
+	case c.lost != "":
+		return &MissingSchemaError{Schema: c.lost, Err: err}
+	case !c.under && c.path != nil && c.path.missing:
+		return &MissingSchemaError{Schema: c.path.schema, Err: err}
+	}
+	return err
+}
+
+// noteSchemas notes what a statement did to the schemas.
+func (c *conn) noteSchemas() {
 	p := c.path
 	if p == nil {
-		return err
+		return
 	}
 	idle := c.stdlibConn.Conn().PgConn().TxStatus() == 'I'
 	if p.ddl {
@@ -135,10 +178,6 @@ func (c *conn) afterStatement(err error) error {
 	if idle {
 		c.afterTransaction()
 	}
-	if err != nil && p.missing && isUndefined(err) {
-		return &MissingSchemaError{Schema: p.schema, Err: err}
-	}
-	return err
 }
 
 // isUndefined reports whether a table, a type, a function or a schema was not found.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/pgdbm/pgdbm/driver"
 )
@@ -416,54 +415,6 @@ func TestSchemaWithoutUsage(t *testing.T) {
 	wantMissing(t, "CREATE TABLE", second(db.ExecContext(t.Context(), "CREATE TABLE n ()")), "a")
 	admin(t, dsn, "GRANT USAGE ON SCHEMA a TO PUBLIC")
 	wantBareOwner(t.Context(), t, db, "a")
-}
-
-func TestContextOfAnotherSchema(t *testing.T) {
-	t.Parallel()
-	db := openDB(t, withSchema(t, newTenants(t, "a", "b"), "a"))
-	conn, tx := holdConn(t.Context(), t, db), begin(t.Context(), t, db)
-	stmt := prepare(t.Context(), t, db, bareQuery)
-	for _, change := range []func(context.Context) context.Context{in("a"), in("b"), driver.WithoutSchema} {
-		ctx := change(t.Context())
-		name, _ := driver.SchemaFromContext(ctx)
-		var want error
-		if name != "a" {
-			want = driver.ErrSchemaSwitch
-		}
-		for how, err := range map[string]error{
-			"Exec":    second(db.ExecContext(ctx, "SELECT 1")),
-			"Query":   db.QueryRowContext(ctx, bareQuery).Scan(new(string)),
-			"Prepare": prepareAndExec(ctx, db, bareQuery),
-			"stmt":    stmt.QueryRowContext(ctx).Scan(new(string)),
-			"BeginTx": inTx(ctx, db, func(*sql.Tx) error { return nil }),
-			"Raw":     driver.Raw(ctx, db, func(*pgx.Conn) error { return nil }),
-			"conn":    second(conn.ExecContext(ctx, "SELECT 1")),
-			"tx":      second(tx.ExecContext(ctx, "SELECT 1")),
-		} {
-			if !errors.Is(err, want) {
-				t.Errorf("schema %q, %s: %v, want %v", name, how, err, want)
-			}
-		}
-		wantBareOwner(t.Context(), t, tx, "a")
-	}
-	wantEverywhere(driver.WithSchema(t.Context(), "a"), t, db, "a")
-}
-
-// TestPathThatDoesNotTakeEffect connects as through PgBouncer with ignore_startup_parameters = search_path.
-func TestPathThatDoesNotTakeEffect(t *testing.T) {
-	t.Parallel()
-	dsn := newTenants(t, "a")
-	drop := stdlib.OptionBeforeConnect(func(_ context.Context, config *pgx.ConnConfig) error {
-		config.RuntimeParams = nil
-		return nil
-	})
-	var b breaker
-	db := driver.OpenDB(b.config(t, withSchema(t, dsn, "a")), driver.WithStdlib(drop))
-	defer func() { _ = db.Close() }()
-	if err := tryBare(t.Context(), db); err == nil || !strings.Contains(err.Error(), "search_path") {
-		t.Errorf("error %v", err)
-	}
-	b.wantClosed(t)
 }
 
 func TestStandardConformingStrings(t *testing.T) {

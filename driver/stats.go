@@ -15,8 +15,8 @@ import (
 //
 //	expvar.Publish("pgdbm", expvar.Func(func() any { return connector.Stats() }))
 type Stats struct {
-	Hits      uint64 // statements that pgx had prepared on the connection
-	Prepares  uint64 // statements that pgx was let prepare, and keep
+	Hits      uint64 // statements that were prepared on the connection
+	Prepares  uint64 // statements that were prepared, and kept
 	Evictions uint64 // prepared statements that made room for one used more often
 	OneShots  uint64 // statements that were sent in one go, and left nothing prepared
 	Describes uint64 // questions for the types of a one-shot, one round trip each

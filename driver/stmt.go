@@ -2,8 +2,13 @@ package driver
 
 import (
 	"context"
+	"crypto/rand"
 	sqldriver "database/sql/driver"
+	"encoding/hex"
 	"errors"
+	"strings"
+
+	"github.com/pgdbm/pgdbm/internal/schemactx"
 )
 
 // maxPrepared is for how many schemas at once a statement is kept prepared on a connection. An application that uses
@@ -14,11 +19,13 @@ const maxPrepared = 16
 // stmt is a prepared statement. What is prepared on the server is its expansion, so it is prepared again for each
 // schema that it is executed in.
 type stmt struct {
-	conn     *conn
-	query    string     // with its templates
-	last     order      // as it was executed last
-	inputs   int        // the number of parameters
-	prepared []prepared // the one that was used last comes last
+	conn      *conn
+	fixed     *schemactx.Binding // of a text that stays in its schema, or nil
+	query     string             // with its templates
+	last      order              // as it was executed last
+	inputs    int                // the number of parameters
+	described bool               // the server has said so
+	prepared  []prepared         // the one that was used last comes last
 }
 
 type prepared struct {
@@ -32,13 +39,32 @@ var (
 	_ sqldriver.StmtQueryContext = (*stmt)(nil)
 )
 
+// fixedMark begins a text that stays in a schema, whose name follows in hexadecimal digits. Nobody else can write one.
+var fixedMark = "--pgdbm:" + rand.Text() + ":"
+
+// fix takes the mark off a text that nativeConn.Fixed has made.
+func (s *stmt) fix() {
+	rest, marked := strings.CutPrefix(s.query, fixedMark)
+	if !marked {
+		return
+	}
+	name, query, _ := strings.Cut(rest, "\n")
+	schema, err := hex.DecodeString(name)
+	s.query, s.fixed = query, &schemactx.Binding{Schema: string(schema), Err: err}
+}
+
 // prepare returns the statement that is prepared for the effective schema, or nil if it is to be executed without.
 func (s *stmt) prepare(ctx context.Context) (sqldriver.Stmt, error) {
+	s.conn.fixed = s.fixed
+	defer func() { s.conn.fixed = nil }()
 	o, err := s.conn.statement(ctx, s.query)
 	if err != nil {
 		return nil, err
 	}
 	s.last = o
+	if o.path != nil { // executed like a statement that nobody has prepared
+		return nil, s.describe(ctx)
+	}
 	sql := o.sql
 	last := len(s.prepared) - 1
 	for i := last; i >= 0; i-- {
@@ -65,8 +91,21 @@ func (s *stmt) prepare(ctx context.Context) (sqldriver.Stmt, error) {
 		}
 	}
 	s.prepared = append(s.prepared, prepared{sql, inner})
-	s.inputs = inner.NumInput()
+	s.inputs, s.described = inner.NumInput(), true
 	return inner, nil
+}
+
+// describe asks how many parameters the statement has, when it is prepared, and so whether it is right.
+func (s *stmt) describe(ctx context.Context) error {
+	if s.described {
+		return nil
+	}
+	sd, err := s.conn.prepare(ctx, &s.last, "")
+	if err != nil {
+		return s.conn.afterStatement(err)
+	}
+	s.described, s.inputs = true, len(sd.ParamOIDs)
+	return nil
 }
 
 // Close closes the statement for every schema.
@@ -93,7 +132,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []sqldriver.NamedValue) (sq
 		return result, s.conn.afterStatement(err)
 	}
 	result, err := inner.(sqldriver.StmtExecContext).ExecContext(ctx, args)
-	if s.conn.outdated(ctx, err, &s.last) {
+	if s.conn.outdatedStmt(ctx, err, &s.last) {
 		result, err = inner.(sqldriver.StmtExecContext).ExecContext(ctx, args)
 	}
 	return result, s.conn.afterStatement(err)
@@ -110,7 +149,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []sqldriver.NamedValue) (s
 		return rows, s.conn.afterStatement(err)
 	}
 	rows, err := inner.(sqldriver.StmtQueryContext).QueryContext(ctx, args)
-	if s.conn.outdated(ctx, err, &s.last) {
+	if s.conn.outdatedStmt(ctx, err, &s.last) {
 		rows, err = inner.(sqldriver.StmtQueryContext).QueryContext(ctx, args)
 	}
 	return rows, s.conn.afterStatement(err)

@@ -67,7 +67,9 @@ func (s *session) enter(ctx context.Context, t target) (path string, err error) 
 		if !ok {
 			return nil
 		}
-		path = dc.Native().Path()
+		if path, err = dc.Native().Path(ctx); err != nil {
+			return err
+		}
 		return dc.Native().Do(ctx, "", func(*pgx.Conn, string, string) error { return nil })
 	})
 	return path, err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgdbm/pgdbm/internal/native"
@@ -30,7 +29,7 @@ func (q *queries) ExpandContext(ctx context.Context, query string) (text string,
 		return q.scope.expand(ctx, query)
 	}
 	err = q.native(ctx, func(c native.Conn) error {
-		schema, err := effective(ctx, c)
+		schema, err := c.Schema(ctx)
 		if err != nil {
 			return err
 		}
@@ -39,15 +38,6 @@ func (q *queries) ExpandContext(ctx context.Context, query string) (text string,
 		return err
 	})
 	return text, err
-}
-
-// effective returns the schema that the driver knows.
-func effective(ctx context.Context, c native.Conn) (schema string, err error) {
-	err = c.Do(ctx, "", func(_ *pgx.Conn, _, effective string) error {
-		schema = effective
-		return nil
-	})
-	return schema, err
 }
 
 // effective returns the schema of a statement under ctx, or "" for none.
@@ -60,7 +50,7 @@ func (q *queries) effective(ctx context.Context) (schema string, err error) {
 		return q.scope.schema(ctx)
 	}
 	err = q.native(ctx, func(c native.Conn) error {
-		schema, err = effective(ctx, c)
+		schema, err = c.Schema(ctx)
 		return err
 	})
 	if errors.Is(err, errNotNative) {

@@ -163,8 +163,11 @@ type plainConn struct {
 
 var _ native.Conn = plainConn{}
 
+// Schema returns the schema that is known.
+func (c plainConn) Schema(ctx context.Context) (string, error) { return c.scope.schema(ctx) }
+
 // Path returns "": pgx knows nothing about schemas.
-func (plainConn) Path() string { return "" }
+func (plainConn) Path(context.Context) (string, error) { return "", nil }
 
 // Pgx returns the connection.
 func (c plainConn) Pgx() *pgx.Conn { return c.conn }

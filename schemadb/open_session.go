@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgdbm/pgdbm/internal/native"
 )
 
 // closeLimit bounds the farewell to a connection that is given up.
@@ -52,13 +54,20 @@ func (r resolved) runInit(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// prepareAll prepares statements under their own text, by which pgx finds them when that text is executed.
+// prepareAll prepares statements under their own text, by which pgx finds them when that text is executed. The driver finds
+// them too.
 func (r resolved) prepareAll(ctx context.Context, conn *pgx.Conn) error {
+	statements := make(map[string]*pgconn.StatementDescription)
 	for i, sql := range r.prepare {
-		if _, err := conn.Prepare(ctx, sql, sql); err != nil && !isMissingObject(err) {
+		sd, err := conn.Prepare(ctx, sql, sql)
+		switch {
+		case err == nil:
+			statements[sql] = sd
+		case !isMissingObject(err):
 			return &ConfigError{Field: indexed("Prepare", i), Reason: fmt.Sprintf("%q cannot be prepared", sql), Err: err}
 		}
 	}
+	native.SetPrepared(conn, statements)
 	return nil
 }
 

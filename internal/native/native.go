@@ -30,8 +30,12 @@ type Conn interface {
 	// says why that cannot be.
 	Fixed(ctx context.Context, query string) (sql string, err error)
 
-	// Path returns the search_path of the session while the DSN's schema exists, in schema_mode=search_path; else "".
-	Path() string
+	// Schema returns the effective schema of ctx, or "" for none.
+	Schema(ctx context.Context) (string, error)
+
+	// Path returns the search_path of the session while the DSN's schema exists, in schema_mode=search_path; else "". The error
+	// says that statements under ctx have another one than the session.
+	Path(ctx context.Context) (string, error)
 
 	// Pgx returns the connection of pgx, to look at.
 	Pgx() *pgx.Conn

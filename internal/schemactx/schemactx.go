@@ -30,6 +30,7 @@ type named struct {
 	binding         Binding
 }
 
+// Value returns the binding, or what the context around has.
 func (n *named) Value(k any) any {
 	if k == (key{}) {
 		return &n.binding

@@ -43,6 +43,8 @@ type Info struct {
 	DDL bool
 	// Procedural: it is a CALL or a DO, which may commit what it has done so far and go on.
 	Procedural bool
+	// Commits: there is BEGIN, COMMIT, ROLLBACK or the like among other statements.
+	Commits bool
 	// TransactionControl: it is nothing but BEGIN, COMMIT, ROLLBACK, SAVEPOINT and their relatives.
 	TransactionControl bool
 }

@@ -12,16 +12,18 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// oneShot sends a statement in one go: Parse, Bind, Describe, Execute and Sync of the unnamed statement, in one round trip.
-// Nothing stays on the server. The types of the parameters are given, as the server has described them for this text
-// before, so values are encoded as pgx encodes those of a prepared statement.
-type oneShot struct {
+// execution is a statement that this driver sends itself, in one round trip. One that is prepared is executed by its name. Else
+// it is Parse, Bind, Describe, Execute and Sync of the unnamed statement, and nothing stays on the server; the types of the
+// parameters are given, as the server has described them for this text before. Values are encoded as pgx encodes them.
+type execution struct {
 	conn    *conn
 	ctx     context.Context //nolint:containedctx // the tracer's, for as long as the rows are open
 	formats pgx.QueryResultFormatsByOID
 	reader  *pgconn.ResultReader
 	fields  []pgconn.FieldDescription
-	repairs *repaired // the rows, if they had to be read before they could be handed out
+	group   *pgconn.MultiResultReader // what reader is a part of, if the statement has a switch of the path before it, or nil
+	hot     *order                    // the statement, if it is prepared, or nil
+	repairs *repaired                 // the rows, if they had to be read before they could be handed out
 
 	more     bool // the first row is there and was not asked for yet
 	finished bool
@@ -29,12 +31,12 @@ type oneShot struct {
 	err      error
 }
 
-// execOnce sends a statement whose rows nobody wants in one go.
-func (c *conn) execOnce(ctx context.Context, o *order, args []any) (sqldriver.Result, error) {
+// execHere sends a statement whose rows nobody wants.
+func (c *conn) execHere(ctx context.Context, o *order, args []any) (sqldriver.Result, error) {
 	if c.stdlibConn.Conn().IsClosed() {
 		return nil, sqldriver.ErrBadConn
 	}
-	s := oneShot{conn: c, ctx: c.traceStart(ctx, o.sql, args)}
+	s := execution{conn: c, ctx: c.traceStart(ctx, o.sql, args)}
 	_, err := s.send(o, args, false)
 	s.finish(err)
 	if s.err != nil && pgconn.SafeToRetry(s.err) {
@@ -45,7 +47,7 @@ func (c *conn) execOnce(ctx context.Context, o *order, args []any) (sqldriver.Re
 
 // query sends a statement whose rows are to be read in formats, or as pgx's type map has them if there are none. S is empty.
 // If there is an error, s is finished.
-func (s *oneShot) query(ctx context.Context, c *conn, o *order, args []any, formats pgx.QueryResultFormatsByOID) error {
+func (s *execution) query(ctx context.Context, c *conn, o *order, args []any, formats pgx.QueryResultFormatsByOID) error {
 	s.conn, s.formats = c, formats
 	s.ctx = ctx
 	if c.link.tracer != nil {
@@ -79,9 +81,32 @@ func (c *conn) traceStart(ctx context.Context, sql string, args []any) context.C
 	return c.link.tracer.TraceQueryStart(ctx, c.stdlibConn.Conn(), pgx.TraceQueryStartData{SQL: sql, Args: args})
 }
 
-// send sends the statement and waits for its first row, or for its end. If it fails for a reason that may lie in types
-// that are out of date, it asks for them, and, if they are, sends it again.
-func (s *oneShot) send(o *order, args []any, rows bool) (*pgconn.StatementDescription, error) {
+// send sends the statement and waits for its first row, or for its end.
+func (s *execution) send(o *order, args []any, rows bool) (*pgconn.StatementDescription, error) {
+	if o.way == wayPrepared {
+		return s.sendPrepared(o, args, rows)
+	}
+	return s.sendOnce(o, args, rows)
+}
+
+// sendPrepared executes the prepared statement, which it prepares if need be. If that does not fit its table any more, it
+// prepares it again.
+func (s *execution) sendPrepared(o *order, args []any, rows bool) (sd *pgconn.StatementDescription, err error) {
+	s.hot = o
+	for retried := false; ; retried = true {
+		if sd, err = s.conn.prepared(s.ctx, o); err != nil {
+			return nil, &unsentError{err}
+		}
+		if err = s.try(o, sd, args, rows); err == nil || retried || !s.conn.outdated(err, o) {
+			return sd, err
+		}
+		s.conn.unprepare(o)
+	}
+}
+
+// sendOnce sends the statement in one go. If it fails for a reason that may lie in types that are out of date, it asks for
+// them, and, if they are, sends it again.
+func (s *execution) sendOnce(o *order, args []any, rows bool) (*pgconn.StatementDescription, error) {
 	c := s.conn
 	c.connector.counters.oneShots.Add(1)
 	memory := c.descriptions()
@@ -110,9 +135,9 @@ func (s *oneShot) send(o *order, args []any, rows bool) (*pgconn.StatementDescri
 }
 
 // describe asks the server for the types of a statement, and remembers them.
-func (s *oneShot) describe(o *order, memory *descriptions) (*pgconn.StatementDescription, error) {
+func (s *execution) describe(o *order, memory *descriptions) (*pgconn.StatementDescription, error) {
 	s.conn.connector.counters.describes.Add(1)
-	sd, err := s.conn.stdlibConn.Conn().Prepare(s.ctx, "", o.sql)
+	sd, err := s.conn.prepare(s.ctx, o, "")
 	if err != nil {
 		return nil, &unsentError{err}
 	}
@@ -142,7 +167,7 @@ func sent(err error) error {
 }
 
 // try sends the statement with these types. With rows, the reader stands on the first one if there is one.
-func (s *oneShot) try(o *order, types *pgconn.StatementDescription, args []any, rows bool) error {
+func (s *execution) try(o *order, types *pgconn.StatementDescription, args []any, rows bool) error {
 	l, pgxConn := s.conn.link, s.conn.stdlibConn.Conn()
 	if rows && len(types.ParamOIDs) != len(args) {
 		return &unsentError{fmt.Errorf("expected %d arguments, got %d", len(types.ParamOIDs), len(args))} // pgx's words
@@ -157,20 +182,61 @@ func (s *oneShot) try(o *order, types *pgconn.StatementDescription, args []any, 
 	if rows {
 		formats = s.resultFormats(m, types, b.ResultFormats)
 	}
-	s.reader = pgxConn.PgConn().ExecParams(s.ctx, o.sql, b.ParamValues, types.ParamOIDs, b.ParamFormats, formats)
-	s.more = rows && s.reader.NextRow()
+	if err := s.start(o, types, formats); err != nil {
+		return &unsentError{err}
+	}
+	s.more = rows && s.reader != nil && s.reader.NextRow()
 	if s.more {
 		return nil
 	}
-	s.fields = s.reader.FieldDescriptions()
+	if s.reader != nil {
+		s.fields = s.reader.FieldDescriptions()
+	}
 	var err error
-	s.tag, err = s.reader.Close()
+	s.tag, err = s.close()
 	return err
+}
+
+// start sends what the builder has built.
+func (s *execution) start(o *order, types *pgconn.StatementDescription, formats []int16) error {
+	b, pg := &s.conn.link.builder, s.conn.stdlibConn.Conn().PgConn()
+	s.group, s.reader = nil, nil
+	switch {
+	case o.path != nil:
+		if err := s.conn.prepareSwitch(s.ctx, o.path); err != nil {
+			return err
+		}
+		s.group, s.reader = s.conn.group(s.ctx, o.path, func(batch *pgconn.Batch) {
+			if types.Name != "" {
+				batch.ExecStatement(types, b.ParamValues, b.ParamFormats, formats)
+			} else {
+				batch.ExecParams(o.sql, b.ParamValues, types.ParamOIDs, b.ParamFormats, formats)
+			}
+		})
+	case types.Name != "":
+		s.reader = pg.ExecStatement(s.ctx, types, b.ParamValues, b.ParamFormats, formats)
+	default:
+		s.reader = pg.ExecParams(s.ctx, o.sql, b.ParamValues, types.ParamOIDs, b.ParamFormats, formats)
+	}
+	return nil
+}
+
+// close reads the statement's result to its end.
+func (s *execution) close() (tag pgconn.CommandTag, err error) {
+	if s.reader != nil {
+		tag, err = s.reader.Close()
+	}
+	if s.group != nil {
+		if groupErr := s.group.Close(); err == nil {
+			err = groupErr
+		}
+	}
+	return tag, err
 }
 
 // resultFormats returns the formats to ask for: one for all columns if it is the same for all, because then a column
 // more or less does no harm.
-func (s *oneShot) resultFormats(m *pgtype.Map, types *pgconn.StatementDescription, formats []int16) []int16 {
+func (s *execution) resultFormats(m *pgtype.Map, types *pgconn.StatementDescription, formats []int16) []int16 {
 	for i := range formats {
 		formats[i] = s.format(m, types.Fields[i].DataTypeOID)
 	}
@@ -181,7 +247,7 @@ func (s *oneShot) resultFormats(m *pgtype.Map, types *pgconn.StatementDescriptio
 }
 
 // format returns the format in which pgx would ask for a column of this type.
-func (s *oneShot) format(m *pgtype.Map, oid uint32) int16 {
+func (s *execution) format(m *pgtype.Map, oid uint32) int16 {
 	if s.formats != nil {
 		return s.formats[oid]
 	}
@@ -203,7 +269,7 @@ func (c *conn) mayBeStale(err error, o *order) bool {
 var staleCodes = []string{"08P01", "22P02", "22P03", "22003", "22007", "42804", "42846", "42883", "42P08", "42P18"}
 
 // next reports whether there is another row, and closes the rows if there is none.
-func (s *oneShot) next() bool {
+func (s *execution) next() bool {
 	switch {
 	case s.repairs != nil:
 		return s.repairs.next()
@@ -220,7 +286,7 @@ func (s *oneShot) next() bool {
 }
 
 // row returns the current row.
-func (s *oneShot) row() [][]byte {
+func (s *execution) row() [][]byte {
 	if s.repairs != nil {
 		return s.repairs.row
 	}
@@ -228,20 +294,23 @@ func (s *oneShot) row() [][]byte {
 }
 
 // finish closes the rows and tells the tracer. An error that is given counts more than the one of the rows.
-func (s *oneShot) finish(err error) {
+func (s *execution) finish(err error) {
 	if s.finished {
 		return
 	}
 	s.finished = true
 	err = sent(err)
-	if s.reader != nil {
-		tag, closeErr := s.reader.Close()
+	if s.reader != nil || s.group != nil {
+		tag, closeErr := s.close()
 		s.tag = tag
 		if err == nil {
 			err = closeErr
 		}
 	}
 	s.err = err
+	if err != nil && s.hot != nil {
+		s.conn.unprepare(s.hot) // as pgx does: it may not fit its table any more
+	}
 	if tracer := s.conn.link.tracer; tracer != nil {
 		tracer.TraceQueryEnd(s.ctx, s.conn.stdlibConn.Conn(), pgx.TraceQueryEndData{CommandTag: s.tag, Err: s.err})
 	}
