@@ -10,7 +10,7 @@ PEERS := internal/peertests
 COMPARE := benchmarks/migrations
 TENANTS := benchmarks/tenants
 
-.PHONY: demo test test-compare lint bench bench-compare bench-tenants fuzz
+.PHONY: demo test test-compare lint bench bench-compare bench-migrations bench-tenants fuzz
 
 demo: ## the main job, to look at
 	@go run ./examples/quickstart
@@ -36,13 +36,16 @@ bench: ## every figure of the documentation, on this machine
 	go test -run '^$$' -bench . -benchtime 3s -count 3 ./driver ./schemadb
 	go test -run '^$$' -bench . -count 3 ./internal/pgserver ./fixtures
 
-# What to measure, as flags of the program; COMPAREFLAGS=-help lists them.
+# What to measure, as flags of the programs; -help lists them.
 COMPAREFLAGS ?=
-bench-compare: ## migrations beside goose, golang-migrate and tern; takes about half an hour
+TENANTSFLAGS ?=
+bench-compare: bench-migrations bench-tenants ## every comparison with others
+
+bench-migrations: ## migrations beside goose, golang-migrate and tern; takes about half an hour
 	cd $(COMPARE) && go run . $(COMPAREFLAGS)
 
-bench-tenants: ## a query with 1 to 10,000 tenants, beside plain pgx; takes about half an hour
-	cd $(TENANTS) && go run . $(COMPAREFLAGS)
+bench-tenants: ## a query with 1 to 10,000 tenants, beside plain pgx; takes a quarter of an hour
+	cd $(TENANTS) && go run . $(TENANTSFLAGS)
 
 FUZZTIME ?= 10m
 fuzz: ## each fuzz target, one after the other

@@ -2,7 +2,7 @@
 // time that it takes, and the processor time that it costs the server. It is a module of its own, so that the other tools
 // stay out of the go.mod that every user of pgdbm gets.
 //
-//	make bench-compare                                # at the root: everything, about half an hour
+//	make bench-migrations                             # at the root: everything, about half an hour
 //	go run . -rounds 1 -schemas 20 -many 0 -memory 0  # here: a first impression
 //
 // It needs 4 GB in the folder for temporary files, for two databases with 5,000 schemas.
