@@ -38,6 +38,7 @@ type conn struct {
 	switched   bool        // its transaction has had a switch
 	displaced  bool        // the session's path is not the DSN's, so that each statement needs a switch
 	under      bool        // the statement has a switch
+	forgets    bool        // the statement makes the server forget what is prepared
 	lost       string      // the schema that it did not find, or ""
 
 	link      *link          // the physical connection's
@@ -133,7 +134,11 @@ func (c *conn) statement(ctx context.Context, query string) (order, error) {
 	c.borrower = c.borrower || bound
 	o.path = c.switchTo(schema, &o.info)
 	c.under, c.lost = o.path != nil, ""
+	o.qualified = o.templated
 	if c.under {
+		if err := c.checkLiterals(); err != nil {
+			return order{}, err
+		}
 		o.templated = true
 		o.hash ^= bits.RotateLeft64(template.Hash(schema), 1)
 	}
@@ -142,6 +147,7 @@ func (c *conn) statement(ctx context.Context, query string) (order, error) {
 			return order{}, err
 		}
 	}
+	c.forgets = info.Forgets
 	c.beforeChange(&o, schema)
 	return o, nil
 }

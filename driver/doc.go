@@ -84,7 +84,11 @@
 //   - VACUUM, CREATE INDEX CONCURRENTLY and the like, CALL, DO, and a text that has a BEGIN or a COMMIT among other statements
 //     cannot share a transaction with the switch. Outside of a transaction they take two round trips and a session of their own,
 //     which is closed afterwards. Behind a pooler they fail; so does a text that ends its transaction and goes on.
-//   - The same is true of [Raw]. (*sql.Conn).Raw does not know the context, and has the session's path.
+//   - The same is true of [Raw]. (*sql.Conn).Raw does not know the context, and has the session's path, or in a transaction that
+//     of the last statement.
+//   - In a transaction the path that a program has set itself is gone after a statement of another schema.
+//   - If somebody drops the schema while a statement that has found its table waits for a lock on it, PostgreSQL looks the name up
+//     again, and may find one in public. Stop a tenant's requests before you drop its schema.
 //   - pgx.QueryExecMode and default_query_exec_mode do not matter: statements are prepared if the mode is cache_statement, the
 //     default, and sent in one go if it is not. pgx.QueryResultFormats is refused.
 //   - Migrations of another schema than the DSN's are refused: [ErrSchemaSwitch].

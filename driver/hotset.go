@@ -17,7 +17,8 @@ type hotText struct {
 	schema     string // of the search_path under which it is prepared, or ""
 	hash       uint64
 	sd         *pgconn.StatementDescription
-	generation uint32 // of the tables, when it was last known to fit them
+	generation uint32       // of the tables, when it was last known to fit them
+	counted    *generations // whose count that is: two databases on one pgxpool do not know of each other's
 	next, prev *hotText
 }
 
@@ -66,7 +67,7 @@ func (h *hotSet) worthy(o *order, before uint8) bool {
 }
 
 // put adds a text that was prepared, and returns the one that had to go, or nil.
-func (h *hotSet) put(o *order, sd *pgconn.StatementDescription) (evicted *hotText) {
+func (h *hotSet) put(o *order, sd *pgconn.StatementDescription, counted *generations) (evicted *hotText) {
 	if other := h.texts[o.hash]; other != nil { // of another text
 		h.drop(other)
 		evicted = other
@@ -74,7 +75,7 @@ func (h *hotSet) put(o *order, sd *pgconn.StatementDescription) (evicted *hotTex
 		evicted = h.ends.prev
 		h.drop(evicted)
 	}
-	t := &hotText{sql: o.sql, schema: o.pathSchema(), hash: o.hash, sd: sd, generation: o.generation}
+	t := &hotText{sql: o.sql, schema: o.pathSchema(), hash: o.hash, sd: sd, generation: o.generation, counted: counted}
 	h.texts[t.hash] = t
 	h.link(t)
 	return evicted

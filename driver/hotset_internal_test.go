@@ -18,7 +18,7 @@ func visit(h *hotSet, i int) (hit bool) {
 		return true
 	}
 	if h.worthy(o, before) {
-		h.put(o, nil)
+		h.put(o, nil, nil)
 	}
 	return false
 }
@@ -36,10 +36,10 @@ func TestHotSetOrder(t *testing.T) {
 	t.Parallel()
 	h := newHotSet(3)
 	for _, i := range []int{1, 2, 3} {
-		h.put(orderOf(i), nil)
+		h.put(orderOf(i), nil, nil)
 	}
 	h.use(orderOf(1))
-	if evicted := h.put(orderOf(4), nil); evicted == nil || evicted.sql != "2" {
+	if evicted := h.put(orderOf(4), nil, nil); evicted == nil || evicted.sql != "2" {
 		t.Errorf("evicted: %+v", evicted)
 	}
 	h.drop(h.find(orderOf(3)))
@@ -63,7 +63,7 @@ func TestHotSetCollision(t *testing.T) {
 	t.Parallel()
 	h := newHotSet(3)
 	a := &order{sql: "a", hash: 7, path: &pathSwitch{schema: "a"}}
-	h.put(a, nil)
+	h.put(a, nil, nil)
 	for _, other := range []*order{
 		{sql: "b", hash: 7, path: a.path}, {sql: "a", hash: 7, path: &pathSwitch{schema: "b"}}, {sql: "a", hash: 7},
 	} {
@@ -71,7 +71,7 @@ func TestHotSetCollision(t *testing.T) {
 			t.Errorf("%+v was taken for another one", other)
 		}
 	}
-	if evicted := h.put(&order{sql: "b", hash: 7}, nil); evicted == nil || evicted.sql != "a" || h.find(a) != nil {
+	if evicted := h.put(&order{sql: "b", hash: 7}, nil, nil); evicted == nil || evicted.sql != "a" || h.find(a) != nil {
 		t.Errorf("evicted: %+v", evicted)
 	}
 	if got := h.list(); !slices.Equal(got, []string{"b"}) {

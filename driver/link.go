@@ -2,6 +2,7 @@ package driver
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -59,6 +60,20 @@ func (l *link) forgetPrepared() {
 	if l.hot != nil {
 		l.hot.clear()
 	}
+}
+
+// sent reports whether message names something that is prepared for a statement.
+func (l *link) sent(o *order, message string) bool {
+	named := func(sd *pgconn.StatementDescription) bool {
+		return sd != nil && strings.Contains(message, strconv.Quote(sd.Name))
+	}
+	var hot *pgconn.StatementDescription
+	if l.hot != nil {
+		if t := l.hot.find(o); t != nil {
+			hot = t.sd
+		}
+	}
+	return named(hot) || named(l.path) || named(l.givenFor(o))
 }
 
 // chooses reports whether this driver decides how statements are sent; else the DSN has.

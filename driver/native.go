@@ -104,6 +104,7 @@ func (n nativeConn) start(ctx context.Context, o *order, args []any) (rows pgx.R
 
 // queryUnder sends a query under its path.
 func (n nativeConn) queryUnder(ctx context.Context, o *order, args []any) (pgx.Rows, error) {
+	written := *o
 	formats, rest, err := n.options(ctx, o, args)
 	if err != nil {
 		return nil, n.afterNative(err)
@@ -122,7 +123,7 @@ func (n nativeConn) queryUnder(ctx context.Context, o *order, args []any) (pgx.R
 	}
 	var rows pgx.Rows
 	err = n.apart(ctx, o, func() (err error) {
-		rows, err = n.viaPgx(ctx, o, args)
+		rows, err = n.viaPgx(ctx, &written, args)
 		return err
 	})
 	return rows, err

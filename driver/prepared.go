@@ -22,7 +22,7 @@ func (c *conn) prepared(ctx context.Context, o *order) (*pgconn.StatementDescrip
 		return nil, err
 	}
 	n.prepares.Add(1)
-	if evicted := l.hot.put(o, sd); evicted != nil {
+	if evicted := l.hot.put(o, sd, &c.connector.generations); evicted != nil {
 		n.evictions.Add(1)
 		l.unwanted = append(l.unwanted, evicted.sd.Name)
 	}

@@ -18,6 +18,7 @@ type order struct {
 	sql        string
 	schema     string // the effective one
 	info       template.Info
+	qualified  bool        // the text has templates
 	templated  bool        // each schema has its own text of it
 	hash       uint64      // of sql, and of the path's schema
 	generation uint32      // of the schema's tables
@@ -85,10 +86,10 @@ func (c *conn) route(o *order) way {
 	switch {
 	case known == nil && l.givenFor(o) != nil:
 		n.hits.Add(1)
-	case known != nil && inTx && known.generation != o.generation:
+	case known != nil && inTx && (known.generation != o.generation || known.counted != &c.connector.generations):
 		return wayOneGo // it may not fit the table any more, which here would abort the transaction
 	case known != nil:
-		known.generation = o.generation
+		known.generation, known.counted = o.generation, &c.connector.generations
 		n.hits.Add(1)
 	case o.templated && !l.hot.worthy(o, before):
 		return wayOneGo
@@ -102,15 +103,13 @@ func (c *conn) txStatus() byte { return c.stdlibConn.Conn().PgConn().TxStatus() 
 // happened yet, so that it can be sent again once it is prepared anew. The server finds out before it executes anything, unless
 // the statement stands in a function (then the error says Where) or in a procedure that has committed something before.
 func (c *conn) outdated(err error, o *order) bool {
-	var pgErr *pgconn.PgError
-	if err == nil || !errors.As(err, &pgErr) || pgErr.Where != "" || o.info.Procedural || c.txStatus() != 'I' {
-		return false
-	}
-	const changedResult, undefinedStatement = "0A000", "26000" // by DISCARD ALL, say
+	pgErr := c.harmless(err, o)
 	switch {
-	case pgErr.Code == undefinedStatement:
+	case pgErr == nil:
+		return false
+	case isGone(pgErr) && c.link.sent(o, pgErr.Message):
 		c.link.forgetPrepared()
-	case pgErr.Code != changedResult || pgErr.Routine != "RevalidateCachedQuery":
+	case !hasChanged(pgErr):
 		return false
 	}
 	c.connector.counters.retries.Add(1)
@@ -119,7 +118,29 @@ func (c *conn) outdated(err error, o *order) bool {
 
 // outdatedStmt is outdated for what pgx has prepared for an sql.Stmt, and prepares again by itself once it is gone.
 func (c *conn) outdatedStmt(ctx context.Context, err error, o *order) bool {
-	return c.outdated(err, o) && c.stdlibConn.Conn().Deallocate(ctx, o.sql) == nil
+	pgErr := c.harmless(err, o)
+	if pgErr == nil || !isGone(pgErr) && !hasChanged(pgErr) {
+		return false
+	}
+	c.connector.counters.retries.Add(1)
+	return c.stdlibConn.Conn().Deallocate(ctx, o.sql) == nil
+}
+
+// harmless returns the server's error if it may have come before anything was executed, or nil.
+func (c *conn) harmless(err error, o *order) *pgconn.PgError {
+	var pgErr *pgconn.PgError
+	if err == nil || !errors.As(err, &pgErr) || pgErr.Where != "" || o.info.Procedural || c.txStatus() != 'I' {
+		return nil
+	}
+	return pgErr
+}
+
+// isGone reports whether a prepared statement does not exist, after a DISCARD ALL for example.
+func isGone(err *pgconn.PgError) bool { return err.Code == "26000" }
+
+// hasChanged reports whether a prepared statement would return other columns than it did.
+func hasChanged(err *pgconn.PgError) bool {
+	return err.Code == "0A000" && err.Routine == "RevalidateCachedQuery"
 }
 
 // isOption reports whether a first argument is one of pgx's that say how to execute the statement.
@@ -150,7 +171,7 @@ func (c *conn) beforeChange(o *order, schema string) {
 	inTx := c.txStatus() != 'I'
 	if info.DDL {
 		c.changing = &all.everywhere
-		if o.templated {
+		if o.qualified { // a bare name may be that of a table which others see too
 			c.changing = all.slot(schema)
 		}
 		switch {

@@ -151,6 +151,10 @@ func (c *conn) beforeStatement(ctx context.Context, o *order) error {
 func (c *conn) afterStatement(err error) error {
 	c.afterChange()
 	c.noteSchemas()
+	if c.forgets && err == nil {
+		c.link.forgetPrepared()
+	}
+	c.forgets = false
 	if err == nil || !isUndefined(err) {
 		return err
 	}

@@ -400,16 +400,129 @@ func TestPositionUnderAPath(t *testing.T) {
 // Somebody has thrown away what was prepared.
 func TestPreparedStatementsThatAreGone(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []string{"search_path", "template"} {
-		db := openOne(t, newTenants(t, "a")+"&schema_mode="+mode)
-		conn := holdConn(t.Context(), t, db)
-		for range 2 {
-			for range 3 {
-				wantOwner(driver.WithSchema(t.Context(), "a"), t, conn, "a")
+	for _, option := range []string{"&schema_mode=search_path", "&schema_mode=template", "&schema_mode=search_path&statement_cache_capacity=1"} {
+		for _, forget := range []string{"DEALLOCATE ALL", "DISCARD ALL"} {
+			conn := holdConn(t.Context(), t, openOne(t, newTenants(t, "a")+option))
+			ctx := driver.WithSchema(t.Context(), "a")
+			for i := range 3 {
+				for range 3 {
+					wantOwner(ctx, t, conn, "a")
+				}
+				if got := get[string](ctx, t, conn, fmt.Sprintf("SELECT owner FROM {{tables.t}} WHERE id = $1 AND %d = %[1]d", i), 1); got != "a" {
+					t.Errorf("the owner is %s", got)
+				}
+				exec(t.Context(), t, conn, forget)
 			}
-			exec(t.Context(), t, conn, "DEALLOCATE ALL")
 		}
 	}
+}
+
+// Statements that others lose are not taken for the driver's.
+func TestStatementsOfOthersThatAreGone(t *testing.T) {
+	t.Parallel()
+	conn := holdConn(t.Context(), t, openOne(t, server.Database(t)+"&statement_cache_capacity=20"))
+	for range 20 {
+		for i := range 10 {
+			get[int](t.Context(), t, conn, fmt.Sprintf("SELECT %d + $1::int", i), 1)
+		}
+		if _, err := conn.QueryContext(t.Context(), "EXECUTE nothing"); !hasCode(err, "26000") {
+			t.Fatal(err)
+		}
+	}
+	if n := get[int](t.Context(), t, conn, "SELECT count(*) FROM pg_prepared_statements"); n > 21 {
+		t.Errorf("%d statements are prepared", n)
+	}
+}
+
+// What a text says about its transaction comes before anything else, and a savepoint ends nothing.
+func TestTransactionsUnderAPath(t *testing.T) {
+	t.Parallel()
+	dsn := newTenants(t, "a", "b")
+	admin(t, dsn, "CREATE PROCEDURE public.add(n int) LANGUAGE plpgsql AS $$BEGIN UPDATE t SET owner = owner || n; END$$")
+	db, ctx := openOne(t, withSchema(t, dsn, "a")), driver.WithSchema(t.Context(), "b")
+	tx := begin(ctx, t, db)
+	exec(t.Context(), t, tx, "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+	wantBareOwner(t.Context(), t, tx, "b")
+	exec(t.Context(), t, tx, "SAVEPOINT s; UPDATE t SET owner = owner || '-'")
+	exec(t.Context(), t, tx, "RELEASE s")
+	wantBareOwner(t.Context(), t, tx, "b-")
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	exec(ctx, t, db, "CALL add(@n)", pgx.NamedArgs{"n": 1})
+	rows, err := db.QueryContext(ctx, "CALL add(@n)", pgx.NamedArgs{"n": 2})
+	if err == nil {
+		err = rows.Close()
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	wantOwners(t, dsn, "b", "b-12")
+	wantOwners(t, dsn, "a", "a")
+}
+
+// A table that several schemas see is changed under one of them.
+func TestSharedTableIsChanged(t *testing.T) {
+	t.Parallel()
+	dsn := newTenants(t, "a", "b", "c")
+	admin(t, dsn, "CREATE TABLE public.shared (id int); INSERT INTO public.shared VALUES (1)")
+	db, ctx := openOne(t, withSchema(t, dsn, "a")), driver.WithSchema(t.Context(), "c")
+	const query = "SELECT * FROM shared WHERE id = $1"
+	for range 3 {
+		get[int](ctx, t, db, query, 1)
+	}
+	exec(driver.WithSchema(t.Context(), "b"), t, db, "ALTER TABLE shared ADD COLUMN x int")
+	tx := begin(ctx, t, db)
+	rows, err := tx.QueryContext(ctx, query, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if columns, _ := rows.Columns(); len(columns) != 2 {
+		t.Errorf("the columns are %q", columns)
+	}
+	_ = rows.Close()
+}
+
+// Two databases on a pgxpool share what is prepared, but not what they know of changes.
+func TestPoolsOfTwoChangeATable(t *testing.T) {
+	t.Parallel()
+	pool := openPool(t, newTenants(t, "a"), 1)
+	a, b := driver.OpenDBFromPool(pool, driver.DefaultSchema("a")), driver.OpenDBFromPool(pool, driver.DefaultSchema("a"))
+	const query = "SELECT * FROM {{tables.t}} WHERE id = $1"
+	read := func(q querier) {
+		t.Helper()
+		rows, err := q.QueryContext(t.Context(), query, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = rows.Close()
+	}
+	for range 3 {
+		read(a)
+	}
+	exec(t.Context(), t, a, "ALTER TABLE {{tables.t}} ADD COLUMN z int")
+	tx := begin(t.Context(), t, b)
+	read(tx)
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// With standard_conforming_strings=off a backslash in a schema's name would hide the end of the literal that it stands in.
+func TestNoSwitchWithoutStandardStrings(t *testing.T) {
+	t.Parallel()
+	dsn := newTenants(t, "a")
+	conn := holdConn(t.Context(), t, openOne(t, withSchema(t, dsn, "a")))
+	exec(t.Context(), t, conn, "SET standard_conforming_strings = off")
+	evil := driver.WithSchema(t.Context(), `\'||chr(34)),$$USAGE$$)THEN 1::text END,true);DELETE FROM t;--`)
+	for how, err := range map[string]error{
+		"Exec": second(conn.ExecContext(evil, "SELECT 1")), "Query": second(conn.QueryContext(evil, "SELECT 1")),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "standard_conforming_strings") {
+			t.Errorf("%s: %v", how, err)
+		}
+	}
+	wantOwners(t, dsn, "a", "a")
 }
 
 // TestPathThatDoesNotTakeEffect connects as through PgBouncer with ignore_startup_parameters = search_path: then each

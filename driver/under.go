@@ -18,6 +18,7 @@ import (
 
 // execUnder executes a statement under its path.
 func (c *conn) execUnder(ctx context.Context, o *order, named []sqldriver.NamedValue) (sqldriver.Result, error) {
+	written := o.sql
 	_, args, err := c.options(ctx, o, values(named))
 	if err != nil {
 		return nil, err
@@ -36,7 +37,7 @@ func (c *conn) execUnder(ctx context.Context, o *order, named []sqldriver.NamedV
 		}
 	}
 	err = c.apart(ctx, o, func() (err error) {
-		result, err = c.stdlibConn.ExecContext(ctx, o.sql, named)
+		result, err = c.stdlibConn.ExecContext(ctx, written, named)
 		return err
 	})
 	return result, err
@@ -44,6 +45,7 @@ func (c *conn) execUnder(ctx context.Context, o *order, named []sqldriver.NamedV
 
 // queryUnder is execUnder for queries.
 func (c *conn) queryUnder(ctx context.Context, o *order, named []sqldriver.NamedValue) (sqldriver.Rows, error) {
+	written := o.sql
 	formats, args, err := c.options(ctx, o, values(named))
 	if err != nil {
 		return nil, err
@@ -60,7 +62,7 @@ func (c *conn) queryUnder(ctx context.Context, o *order, named []sqldriver.Named
 		}
 	}
 	err = c.apart(ctx, o, func() (err error) {
-		rows, err = c.stdlibConn.QueryContext(ctx, o.sql, named)
+		rows, err = c.stdlibConn.QueryContext(ctx, written, named)
 		return err
 	})
 	return rows, err

@@ -19,7 +19,7 @@ func Parse(text string, syntax Syntax) (Statement, error) {
 		return Statement{}, err
 	}
 	p.stmt.Info.TransactionControl = p.statements > 0 && p.statements == p.controls
-	p.stmt.Info.Commits = p.controls > 0 && p.statements > p.controls
+	p.stmt.Info.Commits = p.stmt.Info.Commits && p.statements > p.controls
 	return p.stmt, nil
 }
 

@@ -7,11 +7,14 @@ func (p *parser) classify(second string) {
 	first, info := p.first, &p.stmt.Info
 	switch {
 	case sqllex.OneOf(first, "select", "insert", "update", "delete", "with"): // nearly always
-	case sqllex.OneOf(first, "begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"),
+	case sqllex.OneOf(first, "savepoint", "release"), sqllex.Equal(first, "set") && sqllex.Equal(second, "transaction"):
+		p.controls++
+	case sqllex.OneOf(first, "begin", "start", "commit", "end", "rollback", "abort"),
 		sqllex.Equal(first, "prepare") && sqllex.Equal(second, "transaction"):
 		p.controls++
+		info.Commits = true
 	case sqllex.Equal(first, "set"):
-		if sqllex.OneOf(second, "transaction", "constraints") {
+		if sqllex.Equal(second, "constraints") {
 			return
 		}
 		info.Settings = true
@@ -23,6 +26,7 @@ func (p *parser) classify(second string) {
 	case sqllex.OneOf(first, "prepare", "deallocate", "discard", "reset", "listen", "load"):
 		// DEALLOCATE and DISCARD remove what pgx believes to be prepared, RESET what was set when the connection was made.
 		info.SessionState, info.Settings = true, true
+		info.Forgets = info.Forgets || sqllex.OneOf(first, "deallocate", "discard") && sqllex.Equal(second, "all")
 	case sqllex.OneOf(first, "alter", "drop"):
 		info.DDL = true
 		info.SchemaDDL = info.SchemaDDL || sqllex.Equal(second, "schema")

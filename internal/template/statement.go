@@ -45,7 +45,9 @@ type Info struct {
 	Procedural bool
 	// Commits: there is BEGIN, COMMIT, ROLLBACK or the like among other statements.
 	Commits bool
-	// TransactionControl: it is nothing but BEGIN, COMMIT, ROLLBACK, SAVEPOINT and their relatives.
+	// Forgets: it is DEALLOCATE ALL or DISCARD ALL, after which no statement is prepared any more.
+	Forgets bool
+	// TransactionControl: it is nothing but BEGIN, COMMIT, ROLLBACK, SAVEPOINT, SET TRANSACTION and their relatives.
 	TransactionControl bool
 }
 
