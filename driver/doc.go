@@ -87,8 +87,9 @@
 //   - The same is true of [Raw]. (*sql.Conn).Raw does not know the context, and has the session's path, or in a transaction that
 //     of the last statement.
 //   - In a transaction the path that a program has set itself is gone after a statement of another schema.
-//   - If somebody drops the schema while a statement that has found its table waits for a lock on it, PostgreSQL looks the name up
-//     again, and may find one in public. Stop a tenant's requests before you drop its schema.
+//   - If somebody drops the schema while a statement waits for a lock on one of its tables, PostgreSQL looks the name up again, and
+//     may find one in public. So the schema is looked at once more behind the statement, in the same round trip, which then fails;
+//     but what it has read it may have returned before. COPY and what has a session of its own are not checked.
 //   - pgx.QueryExecMode and default_query_exec_mode do not matter: statements are prepared if the mode is cache_statement, the
 //     default, and sent in one go if it is not. pgx.QueryResultFormats is refused.
 //   - Migrations of another schema than the DSN's are refused: [ErrSchemaSwitch].

@@ -22,6 +22,7 @@ type execution struct {
 	reader  *pgconn.ResultReader
 	fields  []pgconn.FieldDescription
 	group   *pgconn.MultiResultReader // what reader is a part of, if the statement has a switch of the path before it, or nil
+	path    *pathSwitch               // that switch
 	hot     *order                    // the statement, if it is prepared, or nil
 	repairs *repaired                 // the rows, if they had to be read before they could be handed out
 
@@ -200,13 +201,13 @@ func (s *execution) try(o *order, types *pgconn.StatementDescription, args []any
 // start sends what the builder has built.
 func (s *execution) start(o *order, types *pgconn.StatementDescription, formats []int16) error {
 	b, pg := &s.conn.link.builder, s.conn.stdlibConn.Conn().PgConn()
-	s.group, s.reader = nil, nil
+	s.group, s.reader, s.path = nil, nil, o.path
 	switch {
 	case o.path != nil:
 		if err := s.conn.prepareSwitch(s.ctx, o.path); err != nil {
 			return err
 		}
-		s.group, s.reader = s.conn.group(s.ctx, o.path, func(batch *pgconn.Batch) {
+		s.group, s.reader = s.conn.group(s.ctx, o, func(batch *pgconn.Batch) {
 			if types.Name != "" {
 				batch.ExecStatement(types, b.ParamValues, b.ParamFormats, formats)
 			} else {
@@ -228,7 +229,7 @@ func (s *execution) close() (tag pgconn.CommandTag, err error) {
 	}
 	if s.group != nil {
 		if groupErr := s.group.Close(); err == nil {
-			err = groupErr
+			err = s.conn.gone(s.path, groupErr)
 		}
 	}
 	return tag, err

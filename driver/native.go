@@ -158,7 +158,7 @@ func (c *conn) inTransaction(ctx context.Context, w *pathSwitch, fn func() error
 	}
 	pg := c.stdlibConn.Conn().PgConn()
 	c.switched = true
-	results, err := pg.Exec(ctx, "BEGIN; "+w.text()).ReadAll()
+	results, err := pg.Exec(ctx, "BEGIN; "+w.text(setPathSQL(w.value, true))).ReadAll()
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,14 @@ const (
 	valueAtStart  = "(SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path')"
 )
 
+// checkSQL fails if the schema has gone since the switch, which undoes the statement in between. It may have waited for a lock on
+// a table that somebody was about to drop with its schema; then PostgreSQL looks the name up again, and may find one in public.
+const checkSQL = "SELECT CASE WHEN pg_catalog.current_setting('search_path') = $1::text AND pg_catalog.to_regnamespace($2::text) IS NULL " +
+	"THEN $2::pg_catalog.regnamespace END"
+
+// checks reports whether the schema is looked at again behind a statement, unless that creates or drops schemas itself.
+func (w *pathSwitch) checks(o *order) bool { return w.value == valueOfSchema && !o.info.SchemaDDL }
+
 func setPathSQL(value string, local bool) string {
 	return "SELECT pg_catalog.set_config('search_path', " + value + ", " + strconv.FormatBool(local) + ")"
 }
@@ -69,13 +77,13 @@ func newSwitch(schema, followers, own string) *pathSwitch {
 	}
 }
 
-// text returns the switch as SQL without parameters.
-func (w *pathSwitch) text() string {
+// text returns SQL of the switch without parameters.
+func (w *pathSwitch) text(sql string) string {
 	var parameters []string
 	for i, arg := range w.args {
 		parameters = append(parameters, "$"+strconv.Itoa(i+1), "'"+strings.ReplaceAll(string(arg), "'", "''")+"'")
 	}
-	return strings.NewReplacer(parameters...).Replace(setPathSQL(w.value, true)) // a schema may be called $1
+	return strings.NewReplacer(parameters...).Replace(sql) // a schema may be called $1
 }
 
 // look reads the result of the switch.
@@ -86,15 +94,22 @@ func (c *conn) look(w *pathSwitch, result *pgconn.ResultReader) {
 	_, _ = result.Close() // its error is the group's too
 }
 
-// prepareSwitch prepares the switch once on a physical connection, if the DSN allows that.
+// prepareSwitch prepares the switch and the check once on a physical connection, if the DSN allows that.
 func (c *conn) prepareSwitch(ctx context.Context, w *pathSwitch) error {
 	l := c.link
 	if l.hot == nil || l.path != nil || w.value != valueOfSchema || c.txStatus() == 'E' {
 		return nil
 	}
-	var err error
-	l.path, err = c.stdlibConn.Conn().PgConn().Prepare(ctx, l.newName(), switchSQL, nil)
-	return err
+	pg := c.stdlibConn.Conn().PgConn()
+	path, err := pg.Prepare(ctx, l.newName(), switchSQL, nil)
+	if err != nil {
+		return err
+	}
+	if l.check, err = pg.Prepare(ctx, l.newName(), checkSQL, nil); err != nil {
+		return err
+	}
+	l.path = path
+	return nil
 }
 
 // addTo adds the switch to a group.
@@ -106,11 +121,23 @@ func (w *pathSwitch) addTo(batch *pgconn.Batch, l *link) {
 	batch.ExecParams(setPathSQL(w.value, true), w.args, nil, nil, nil)
 }
 
+// addCheckTo adds the check to a group.
+func (w *pathSwitch) addCheckTo(batch *pgconn.Batch, l *link) {
+	if l.check != nil {
+		batch.ExecStatement(l.check, w.args, nil, nil)
+		return
+	}
+	batch.ExecParams(checkSQL, w.args, nil, nil, nil)
+}
+
 // group sends the switch and a statement, and returns the statement's result, or nil if there is none.
-func (c *conn) group(ctx context.Context, w *pathSwitch, add func(*pgconn.Batch)) (*pgconn.MultiResultReader, *pgconn.ResultReader) {
-	batch := &pgconn.Batch{}
+func (c *conn) group(ctx context.Context, o *order, add func(*pgconn.Batch)) (*pgconn.MultiResultReader, *pgconn.ResultReader) {
+	batch, w := &pgconn.Batch{}, o.path
 	w.addTo(batch, c.link)
 	add(batch)
+	if w.checks(o) {
+		w.addCheckTo(batch, c.link)
+	}
 	results := c.stdlibConn.Conn().PgConn().ExecBatch(ctx, batch)
 	if !results.NextResult() {
 		return results, nil

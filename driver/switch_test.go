@@ -222,6 +222,43 @@ func TestPathOfMissingSchema(t *testing.T) {
 	wantOwners(t, dsn, "a", "a")
 }
 
+// A schema is dropped while a statement waits for its table. PostgreSQL looks the name up again then, and finds public's.
+func TestSchemaIsDroppedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, option := range differently {
+		dsn := newTenants(t, "a")
+		db, other := openDB(t, withSchema(t, dsn, "a")+option), openAs(t, "pgx", dsn)
+		for how, update := range map[string]func(ctx context.Context) error{
+			"Exec": func(ctx context.Context) error { return second(db.ExecContext(ctx, "UPDATE t SET owner = $1", "lost")) },
+			"text": func(ctx context.Context) error {
+				return second(db.ExecContext(ctx, "UPDATE t SET owner = 'lost' -- comment"))
+			},
+			"tx": func(ctx context.Context) error {
+				return inTx(ctx, db, func(tx *sql.Tx) error { return second(tx.Exec("UPDATE t SET owner = $1", "lost")) })
+			},
+			"Query": func(ctx context.Context) error {
+				return db.QueryRowContext(ctx, "UPDATE t SET owner = $1 RETURNING id", "lost").Scan(new(int))
+			},
+		} {
+			newSchemas(t, dsn, "b")
+			ctx := driver.WithSchema(t.Context(), "b")
+			wantBareEverywhere(ctx, t, db, "b")
+			drop := begin(t.Context(), t, other)
+			exec(t.Context(), t, drop, "DROP SCHEMA b CASCADE")
+			done := make(chan error)
+			go func() { done <- update(ctx) }()
+			eventually(t, "the statement waits", func() bool {
+				return get[int](t.Context(), t, other, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 1
+			})
+			if err := drop.Commit(); err != nil {
+				t.Fatal(err)
+			}
+			wantMissing(t, how, <-done, "b")
+			wantOwners(t, dsn, "public", "public")
+		}
+	}
+}
+
 // PostgreSQL leaves a schema out of the path if the role may not use it; its neighbours are not searched instead.
 func TestPathWithoutUsage(t *testing.T) {
 	t.Parallel()

@@ -129,7 +129,7 @@ func (c *conn) execText(ctx context.Context, o *order) (sqldriver.Result, error)
 		return nil, err
 	}
 	ctx = c.traceStart(ctx, o.sql, nil)
-	before := o.path.text() + "; "
+	before := o.path.text(setPathSQL(o.path.value, true)) + "; "
 	tag, err := c.sendText(ctx, o, before)
 	if tracer := c.link.tracer; tracer != nil {
 		tracer.TraceQueryEnd(ctx, c.stdlibConn.Conn(), pgx.TraceQueryEndData{CommandTag: tag, Err: err})
@@ -140,19 +140,39 @@ func (c *conn) execText(ctx context.Context, o *order) (sqldriver.Result, error)
 	return sqldriver.RowsAffected(tag.RowsAffected()), err
 }
 
+// gone notes that the schema has gone, if that is what err says.
+func (c *conn) gone(w *pathSwitch, err error) error {
+	const invalidSchema = "3F000"
+	var pgErr *pgconn.PgError
+	if w.schema != "" && errors.As(err, &pgErr) && pgErr.Code == invalidSchema {
+		c.lost = w.schema
+	}
+	return err
+}
+
 func (c *conn) sendText(ctx context.Context, o *order, before string) (tag pgconn.CommandTag, err error) {
-	results := c.stdlibConn.Conn().PgConn().Exec(ctx, before+o.sql)
+	text, checks := before+o.sql, o.path.checks(o)
+	if checks {
+		text += "\n;" + o.path.text(checkSQL) // the text may end in a comment
+	}
+	results := c.stdlibConn.Conn().PgConn().Exec(ctx, text)
 	if results.NextResult() {
 		c.look(o.path, results.ResultReader())
 	}
-	for results.NextResult() {
+	var tags []pgconn.CommandTag
+	for err == nil && results.NextResult() {
 		tag, err = results.ResultReader().Close()
-		if err != nil {
-			break
-		}
+		tags = append(tags, tag)
 	}
 	if closeErr := results.Close(); err == nil {
-		err = closeErr
+		err = c.gone(o.path, closeErr)
+	}
+	if checks && err == nil {
+		tags = tags[:len(tags)-1]
+	}
+	tag = pgconn.CommandTag{}
+	if len(tags) > 0 && err == nil {
+		tag = tags[len(tags)-1]
 	}
 	var pgErr *pgconn.PgError
 	if length := int32(utf8.RuneCountInString(before)); errors.As(err, &pgErr) && pgErr.Position > length { //nolint:gosec // some hundred
