@@ -193,7 +193,7 @@ func (c *conn) exec(ctx context.Context, o *order, args []sqldriver.NamedValue) 
 	return c.execHere(ctx, o, values(args))
 }
 
-// QueryContext expands query and executes it. The rows are pgx's own, or those of a one-shot.
+// QueryContext expands query and executes it. The rows are the driver's own, or pgx's where that has sent the statement.
 func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
 	o, err := c.statement(ctx, query)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// onceRows are the rows of a one-shot as pgx has them.
+// onceRows are the rows of an execution as pgx has them.
 type onceRows struct{ execution }
 
 var _ pgx.Rows = (*onceRows)(nil)

@@ -18,7 +18,7 @@ import (
 	"github.com/pgdbm/pgdbm/internal/rowscan"
 )
 
-// rows are the rows of a one-shot for database/sql. They have what pgx's own have, and give the same values.
+// rows are the rows of an execution for database/sql. They have what pgx's own have, and give the same values.
 type rows struct {
 	execution
 	names   []string
