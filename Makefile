@@ -5,8 +5,9 @@
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v gcc clang cc),-race)
 LINT := go tool -modfile=$(CURDIR)/.ci/golangci-lint.mod golangci-lint
-# What needs libraries that are too heavy for the go.mod that users get has one of its own: tests, and a comparison.
+# What needs libraries that are too heavy for the go.mod that users get has one of its own: tests, examples, and comparisons.
 PEERS := internal/peertests
+ORMS := examples/orms
 COMPARE := benchmarks/migrations
 TENANTS := benchmarks/tenants
 
@@ -18,6 +19,7 @@ demo: ## the main job, to look at
 test: ## all tests
 	go test $(RACE) ./...
 	cd $(PEERS) && go test $(RACE) ./...
+	cd $(ORMS) && go test $(RACE) ./...
 
 test-compare: ## a short run of bench-compare, whose other tools need a newer Go, so that it cannot rot
 	cd $(COMPARE) && go test $(RACE) ./...
@@ -28,6 +30,7 @@ lint: ## what CI checks besides the tests; builds the linter the first time, whi
 	go vet ./...
 	$(LINT) run
 	cd $(PEERS) && go mod tidy -diff && go vet ./... && $(LINT) run
+	cd $(ORMS) && go mod tidy -diff && go vet ./... && $(LINT) run
 	cd $(COMPARE) && go mod tidy -diff && go vet ./... && $(LINT) run
 	cd $(TENANTS) && go mod tidy -diff && go vet ./... && $(LINT) run
 
