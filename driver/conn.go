@@ -176,7 +176,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []sqldriver.N
 	if err != nil {
 		return nil, err
 	}
-	result, err := c.exec(ctx, &o, args)
+	result, err := c.exec(ctx, &o, c.namedSchemaArgs(&o, args))
 	return result, c.afterStatement(err)
 }
 
@@ -199,7 +199,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.
 	if err != nil {
 		return nil, err
 	}
-	rows, err := c.query(ctx, &o, args)
+	rows, err := c.query(ctx, &o, c.namedSchemaArgs(&o, args))
 	return rows, c.afterStatement(err)
 }
 

@@ -27,6 +27,8 @@ type Connector struct {
 	pooled   bool // connections are borrowed from a pgxpool, which other databases may share
 	err      error
 
+	schemaArgs bool // arguments can be templates: see WithSchemaArgs
+
 	// open returns a connection of pgx's own driver and, in schema_mode=search_path, the search_path that it was
 	// asked to start with.
 	open func(context.Context) (sqldriver.Conn, startPath, error)
@@ -90,6 +92,7 @@ func newConnector(s settings, o *options) (*Connector, error) {
 	}
 	return &Connector{
 		settings:     s,
+		schemaArgs:   o.schemaArgs,
 		cache:        template.NewCache(cacheBytes, s.syntax),
 		descriptions: newDescriptions(maxDescriptions),
 		shared:       newShared(),

@@ -176,7 +176,7 @@ func (s *execution) try(o *order, types *pgconn.StatementDescription, args []any
 	b := &l.builder
 	m := pgxConn.TypeMap()
 	defer b.Build(m, nil, nil) //nolint:errcheck // it frees the memory of large arguments, and cannot fail
-	if err := b.Build(m, types, args); err != nil {
+	if err := b.Build(m, types, s.conn.encoded(args, types.ParamOIDs)); err != nil {
 		return &unsentError{err}
 	}
 	var formats []int16

@@ -57,6 +57,7 @@ func (n nativeConn) Query(ctx context.Context, query string, args ...any) (pgx.R
 	if err != nil {
 		return nil, err
 	}
+	args = n.schemaArgs(&o, args)
 	if o.path != nil {
 		return n.queryUnder(ctx, &o, args)
 	}

@@ -13,8 +13,9 @@ import (
 type Option func(*options) error
 
 type options struct {
-	schema string
-	stdlib []stdlib.OptionOpenDB
+	schema     string
+	stdlib     []stdlib.OptionOpenDB
+	schemaArgs bool
 }
 
 // DefaultSchema names the schema of statements whose context and transaction name none, like the DSN's key schema. It
@@ -37,6 +38,26 @@ func DefaultSchema(name string) Option {
 func WithStdlib(opts ...stdlib.OptionOpenDB) Option {
 	return func(o *options) error {
 		o.stdlib = append(o.stdlib, opts...)
+		return nil
+	}
+}
+
+// WithSchemaArgs replaces arguments that are templates, for libraries that put the name of a table or a schema into arguments to look
+// it up in the catalogs, as GORM's migrator does:
+//
+//	{{schema}}         the effective schema's name, or public: table_schema = $1
+//	{{tables.users}}   users where the server expects type name: table_name = $1; elsewhere "myapp"."users": to_regclass($1)
+//	{{tables, users}}  two arguments in a row, into which a library cuts {{tables.users}} at its dot: as {{schema}} and users
+//
+// <<...>> means the same, and so does {{tables.audit.events}}, in its own schema. Names are taken as written, as if they were quoted.
+// Only strings that are nothing else are replaced, in Exec, Query and those of prepared statements, not in schemadb's ExecMany and
+// CopyFrom, whose rows are data. Where pgx sends the statement
+// because the DSN or the first argument names a mode, {{tables.users}} is the qualified name always.
+//
+// Leave it off where users' data may be such a string: it would be stored as the name.
+func WithSchemaArgs() Option {
+	return func(o *options) error {
+		o.schemaArgs = true
 		return nil
 	}
 }

@@ -127,7 +127,8 @@ func (s *stmt) ExecContext(ctx context.Context, args []sqldriver.NamedValue) (sq
 	if err != nil {
 		return nil, err
 	}
-	if inner == nil {
+	args = s.conn.namedSchemaArgs(&s.last, args)
+	if inner == nil || hasTableArg(args) {
 		result, err := s.conn.exec(ctx, &s.last, args)
 		return result, s.conn.afterStatement(err)
 	}
@@ -144,7 +145,8 @@ func (s *stmt) QueryContext(ctx context.Context, args []sqldriver.NamedValue) (s
 	if err != nil {
 		return nil, err
 	}
-	if inner == nil {
+	args = s.conn.namedSchemaArgs(&s.last, args)
+	if inner == nil || hasTableArg(args) {
 		rows, err := s.conn.query(ctx, &s.last, args)
 		return rows, s.conn.afterStatement(err)
 	}
