@@ -147,7 +147,7 @@
 //   - Of literals, only one that is a whole template with a cast right behind it is a template:
 //     nextval('{{tables.users_id_seq}}'::regclass), not to_regclass('{{tables.users}}') or CAST(... AS regclass).
 //   - Arguments are data, and templates in them stay; [WithSchemaArgs] is for libraries that look tables up by arguments.
-  - Without a schema, {{schema}} is public, so DROP SCHEMA {{schema}} means what it says.
+//   - Without a schema, {{schema}} is public, so DROP SCHEMA {{schema}} means what it says.
 //   - The server must run with standard_conforming_strings=on, which is its default; connecting fails otherwise. The
 //     client's encoding must be UTF8, which pgx needs too.
 //   - A template names a table of ASCII letters, digits and underscores, up to 63 bytes. A schema can have any name of 1
