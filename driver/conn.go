@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/pgdbm/pgdbm/internal/guard"
 	"github.com/pgdbm/pgdbm/internal/native"
 	"github.com/pgdbm/pgdbm/internal/schemactx"
 	"github.com/pgdbm/pgdbm/internal/template"
@@ -154,6 +155,9 @@ func (c *conn) statement(ctx context.Context, query string) (order, error) {
 
 // leave records that a statement, or whoever has the pgx.Conn, leaves something in the session.
 func (c *conn) leave(bound bool) {
+	if !guard.Session {
+		return
+	}
 	if bound || c.connector.pooled {
 		c.left = leftByBound
 	} else {

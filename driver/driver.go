@@ -24,8 +24,8 @@ func init() {
 	sqlx.BindDriver(Name, sqlx.DOLLAR) // sqlx rewrites ? and :name for drivers that it knows only
 }
 
-// Driver is the database/sql driver. There is one, which [sql.Open] finds under its name; (*sql.DB).Driver returns it.
-// It is safe for concurrent use.
+// Driver is the database/sql driver. [sql.Open] finds it under its name, and (*sql.DB).Driver returns it. The zero Driver is as good,
+// for libraries that put a driver of their own around one: sqlhooks.Wrap(&driver.Driver{}, hooks). It is safe for concurrent use.
 type Driver struct {
 	mu       sync.Mutex
 	configs  map[string]*pgx.ConnConfig // by the names of RegisterConnConfig
@@ -50,7 +50,9 @@ func (d *Driver) Open(dsn string) (sqldriver.Conn, error) {
 
 // OpenConnector returns a *[Connector] for a DSN, or for a name from [RegisterConnConfig] or stdlib.RegisterConnConfig.
 // A DSN that is wrong is an error here, and so of [sql.Open].
-func (d *Driver) OpenConnector(dsn string) (sqldriver.Connector, error) { return d.connector(dsn, nil) }
+func (*Driver) OpenConnector(dsn string) (sqldriver.Connector, error) {
+	return registered.connector(dsn, nil)
+}
 
 func (d *Driver) connector(dsn string, opts []Option) (*Connector, error) {
 	var o options

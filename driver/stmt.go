@@ -8,6 +8,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/pgdbm/pgdbm/internal/guard"
 	"github.com/pgdbm/pgdbm/internal/schemactx"
 )
 
@@ -68,7 +69,7 @@ func (s *stmt) prepare(ctx context.Context) (sqldriver.Stmt, error) {
 	sql := o.sql
 	last := len(s.prepared) - 1
 	for i := last; i >= 0; i-- {
-		if p := s.prepared[i]; p.sql == sql {
+		if p := s.prepared[i]; p.sql == sql || !guard.Statement {
 			if i < last {
 				copy(s.prepared[i:], s.prepared[i+1:])
 				s.prepared[last] = p

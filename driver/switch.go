@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgdbm/pgdbm/internal/guard"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
@@ -52,7 +53,7 @@ func (c *conn) switchTo(schema string, info *template.Info) *pathSwitch {
 		return nil
 	}
 	c.settle()
-	if schema == own && !c.displaced && !c.switched {
+	if schema == own && !c.displaced && !c.switched || !guard.Path {
 		return nil
 	}
 	if c.txStatus() != 'I' {
@@ -69,6 +70,9 @@ func newSwitch(schema, followers, own string) *pathSwitch {
 	case schema != "":
 		quoted := template.QuoteIdent(schema)
 		full := fullPath(schema, followers)
+		if !guard.Missing {
+			return &pathSwitch{schema: schema, value: valueGiven, args: [][]byte{[]byte(full)}, full: full}
+		}
 		return &pathSwitch{schema: schema, value: valueOfSchema, args: [][]byte{[]byte(full), []byte(quoted)}, full: full}
 	case followers == "" && own == "":
 		return &pathSwitch{value: valueAtStart}
