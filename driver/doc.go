@@ -83,16 +83,16 @@
 //
 //   - VACUUM, CREATE INDEX CONCURRENTLY and the like, CALL, DO, and a text that has a BEGIN or a COMMIT among other statements
 //     cannot share a transaction with the switch. Outside of a transaction they take two round trips and a session of their own,
-//     which is closed afterwards. Behind a pooler they fail; so does a text that ends its transaction and goes on.
-//   - The same is true of [Raw]. (*sql.Conn).Raw does not know the context, and has the session's path, or in a transaction that
-//     of the last statement.
+//     which is closed afterwards. Behind a pooler they fail with [ErrSchemaSwitch]; a text that ends its transaction and goes on
+//     fails everywhere.
+//   - The same is true of [Raw], and of migrations. (*sql.Conn).Raw does not know the context, and has the session's path, or in a
+//     transaction that of the last statement.
 //   - In a transaction the path that a program has set itself is gone after a statement of another schema.
 //   - If somebody drops the schema while a statement waits for a lock on one of its tables, PostgreSQL looks the name up again, and
 //     may find one in public. So the schema is looked at once more behind the statement, in the same round trip, which then fails;
 //     but what it has read it may have returned before. COPY and what has a session of its own are not checked.
 //   - pgx.QueryExecMode and default_query_exec_mode do not matter: statements are prepared if the mode is cache_statement, the
 //     default, and sent in one go if it is not. pgx.QueryResultFormats is refused.
-//   - Migrations of another schema than the DSN's are refused: [ErrSchemaSwitch].
 //
 // # Sessions
 //

@@ -35,10 +35,10 @@ var (
 	ErrSchemaRequired = errors.New("pgdbm: the statement has no schema and schema_required is set; " +
 		"name one with driver.WithSchema(ctx, name)")
 
-	// ErrSchemaSwitch is the error of what cannot follow a context to another schema than the DSN's in
-	// schema_mode=search_path: migrations, so far. Compare with errors.Is.
-	ErrSchemaSwitch = errors.New("pgdbm: schema_mode=search_path: this cannot follow a context to another schema than the " +
-		"DSN's; use templates with schema_mode=template, or a DSN per schema")
+	// ErrSchemaSwitch is the error of what cannot follow a context to its schema in schema_mode=search_path, because it needs a
+	// session of its own and there is a pooler: Raw, migrations, VACUUM, CALL. Compare with errors.Is.
+	ErrSchemaSwitch = errors.New("pgdbm: schema_mode=search_path: this needs a session of its own, and a pooler such as PgBouncer " +
+		"hands out others' sessions; run it in a transaction, with templates and schema_mode=template, or on a direct connection")
 )
 
 // MissingSchemaError wraps an error of the server that came up while the statement's schema did not exist, or could not be

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgdbm/pgdbm/internal/native"
+	"github.com/pgdbm/pgdbm/internal/template"
 )
 
 // Native is for package schemadb: its statements go to pgx directly, and still through this connection's rules.
@@ -33,19 +34,19 @@ func (n nativeConn) Schema(ctx context.Context) (string, error) {
 	return o.schema, err
 }
 
-// Path returns the session's path of schema_mode=search_path.
-func (n nativeConn) Path(ctx context.Context) (string, error) {
+// Enter gives the session the path of the effective schema. It is closed when it is given back, if it had another.
+func (n nativeConn) Enter(ctx context.Context) (path string, moved bool, err error) {
 	schema, _, err := n.effective(ctx)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	if settings := &n.connector.settings; settings.searchPath && (schema != settings.schema || n.displaced) {
-		return "", fmt.Errorf("%w (the context's schema is %q, the DSN's %q)", ErrSchemaSwitch, schema, settings.schema)
+	if w := n.switchTo(schema, &template.Info{}); w != nil {
+		return w.full, true, n.setPath(ctx, w)
 	}
 	if n.path == nil {
-		return "", nil
+		return "", false, nil
 	}
-	return n.path.full, nil
+	return n.path.full, false, nil
 }
 
 // Query expands query and sends it.

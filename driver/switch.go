@@ -210,12 +210,9 @@ func (c *conn) setPath(ctx context.Context, w *pathSwitch) error {
 	case result.Err != nil:
 		return result.Err
 	case result.Rows[0][0] == nil:
-		return errPooled
+		return ErrSchemaSwitch
 	case w.full != "" && string(result.Rows[0][0]) != w.full:
 		c.lost = w.schema
 	}
 	return nil
 }
-
-var errPooled = errors.New("pgdbm: schema_mode=search_path: this statement needs a session of its own, and a pooler such as PgBouncer " +
-	"hands out others' sessions; run it in a transaction, with templates, or on a direct connection")

@@ -53,7 +53,6 @@ func ApplyAll[DB *sql.DB | *schemadb.DB](ctx context.Context, db DB, files fs.FS
 	case schemas == nil:
 		return a.result, errNoSchemas
 	}
-	a.warn()
 	if err := a.run(ctx, a.targets(schemas)); err != nil {
 		return a.result, err
 	}
@@ -83,10 +82,14 @@ type all struct {
 	result *AllResult
 }
 
-// warn names the files that do the same in every schema: without a template their names go to the search_path.
-func (a *all) warn() {
+// warn names the files that do the same in every schema: without a template their names go to the search_path, unless
+// the driver sets that.
+func (a *all) warn(ctx context.Context, s *session, t target) {
 	for _, m := range a.source.migrations {
 		if m.up != nil && !m.up.hasTemplates() {
+			if path, err := s.enter(ctx, t); path != "" || err != nil { // which each schema will say
+				return
+			}
 			a.options.log.Warn("pgdbm: a file of ApplyAll has no template, so it runs once for each schema and does the same each time: "+
 				"names without a schema are looked up in the search_path of the connection", slog.String("file", m.File))
 		}
@@ -129,6 +132,7 @@ func (a *all) run(ctx context.Context, targets []target) error {
 		a.notReached(targets)
 		return err
 	}
+	a.warn(ctx, sessions[1], targets[0])
 	first := &worker{all: a, session: sessions[1]}
 	if a.options.module == "" {
 		first.holder = sessions[0] // each schema is a module, with a lock of its own

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,27 +121,57 @@ func TestBareNamesFollowTheSchema(t *testing.T) {
 	}
 }
 
-// TestBareNamesOfAnotherSchema sees that no migration runs in the DSN's schema by mistake.
+// TestBareNamesOfAnotherSchema migrates schemas that the DSN does not name, one after the other on the same connection.
 func TestBareNamesOfAnotherSchema(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"&schema=inthedsn", "&schema_mode=search_path"} {
+		t.Run(key, func(t *testing.T) {
+			t.Parallel()
+			dsn := server.Database(t)
+			look := openAs(t, "pgx", dsn)
+			execOn(t, look, "CREATE FUNCTION public.common() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+			pool := openAs(t, driver.Name, dsn+key)
+			pool.SetMaxOpenConns(2)
+			schemas := []string{"bound", odd, "inthedsn"}
+			apply := func(db *schemadb.DB, ctx context.Context) {
+				t.Helper()
+				if _, err := migrator(t, db, everyKind, migrations.Go(5, "fn", fromGo, nil)).Apply(ctx); err != nil {
+					t.Fatal(err)
+				}
+			}
+			apply(schemadb.New(pool, schemas[0]), driver.WithSchema(t.Context(), "given"))
+			apply(schemadb.New(pool, ""), driver.WithSchema(t.Context(), schemas[1]))
+			apply(schemadb.New(pool, schemas[2]), t.Context())
+			const made = "SELECT n.nspname, count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace " +
+				"WHERE relname IN ('t', 'bare', 'copied', 'alone', 'after_set', 'from_go') GROUP BY 1 ORDER BY n.nspname COLLATE \"C\""
+			want(t, "tables", query(t, look, made), odd+"|6\nbound|6\ninthedsn|6")
+			want(t, "path", query(t, pool, "SELECT current_setting('search_path')"), query(t, openAs(t, driver.Name, dsn+key),
+				"SELECT current_setting('search_path')"))
+		})
+	}
+}
+
+// TestAllWithBareNames migrates many schemas at once. What they leave behind, others do not see.
+func TestAllWithBareNames(t *testing.T) {
 	t.Parallel()
 	dsn := server.Database(t)
 	look := openAs(t, "pgx", dsn)
-	execOn(t, look, "CREATE FUNCTION public.common() RETURNS int LANGUAGE sql AS 'SELECT 1'")
-	before := catalog(t, look)
-	pool := openAs(t, driver.Name, dsn+"&schema=inthedsn")
-	given := driver.WithSchema(t.Context(), "given")
-	for _, only := range []string{"1_t.sql", "2_copy.sql", "3_concurrent.sql", "4_settings.sql"} {
-		f := files{only: everyKind[only]}
-		for _, m := range []*migrations.Migrator{migrator(t, schemadb.New(pool, "bound"), f), migrator(t, schemadb.New(pool, ""), f)} {
-			if _, err := m.Apply(given); !errors.Is(err, driver.ErrSchemaSwitch) {
-				t.Errorf("%s: the error is %v", only, err)
-			}
+	pool := openAs(t, driver.Name, dsn+"&schema_mode=search_path")
+	pool.SetMaxOpenConns(3)
+	var schemas []string
+	for i := range 20 {
+		schemas = append(schemas, fmt.Sprintf("tenant_%d", i))
+	}
+	for range 2 {
+		f := files{"1_t.sql": "CREATE TABLE t (x int)", "2_u.sql": "-- pgdbm:no-transaction\nCREATE INDEX CONCURRENTLY ON t (x)"}
+		if _, err := migrations.ApplyAll(t.Context(), pool, f.fs(), slices.Values(schemas), migrations.Parallel(3)); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if _, err := migrator(t, schemadb.New(pool, "bound"), nil, migrations.Go(1, "fn", fromGo, nil)).Apply(given); !errors.Is(err, driver.ErrSchemaSwitch) {
-		t.Errorf("the error is %v", err)
-	}
-	want(t, "catalog", catalog(t, look), before)
+	const made = "SELECT count(DISTINCT relnamespace), count(*), count(*) FILTER (WHERE nspname = 'public') FROM pg_class c " +
+		"JOIN pg_namespace n ON n.oid = relnamespace WHERE relname IN ('t', 't_x_idx')"
+	want(t, "tables and indexes", query(t, look, made), "20|40|0")
+	want(t, "the other borrowers' path", query(t, pool, "SELECT current_setting('search_path')"), query(t, look, "SHOW search_path"))
 }
 
 // TestTemplatesFollowTheContext is about a facade that is bound to no schema.

@@ -133,8 +133,8 @@
 //   - The server's transaction_timeout (PostgreSQL 17) counts: a role that migrates should have none.
 //   - With SharedHistory, ALTER SCHEMA ... RENAME needs an UPDATE of schema_name in that table. Once it was on, the option
 //     cannot be left out again: the schemas' own tables are gone, so everything would run once more.
-//   - A name without a template goes where the search_path says, as everywhere; the schema that is migrated is not put
-//     into the search_path.
+//   - A name without a template goes where the search_path says, as everywhere. Only with the driver's schema_mode=search_path, and
+//     not through PgBouncer, the schema that is migrated is put into it; the connection is closed afterwards.
 //   - What a function that a migration calls does to its session is not seen. What a migration itself leaves there besides
 //     settings (temporary tables, PREPARE, LISTEN) ends with the connection, which is closed; through PgBouncer it
 //     stays in the server's session.

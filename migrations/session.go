@@ -56,22 +56,27 @@ func (s *session) pgx(fn func(*pgx.Conn) error) error {
 	})
 }
 
-// enter asks the driver pgdbm, if the connection is its, whether bare names can be names in the target's schema too. It
-// returns the search_path that the driver keeps for that, or "".
+// enter asks the driver pgdbm, if the connection is its, to make bare names those of the target's schema too, where the DSN wants
+// that. It returns the search_path that the driver keeps for it, or "".
 func (s *session) enter(ctx context.Context, t target) (path string, err error) {
 	if t.name != "" {
 		ctx = driver.WithSchema(ctx, t.name)
 	}
+	var moved bool
 	err = s.conn.Raw(func(driverConn any) error {
 		dc, ok := driverConn.(native.Connection)
 		if !ok {
 			return nil
 		}
-		if path, err = dc.Native().Path(ctx); err != nil {
+		if path, moved, err = dc.Native().Enter(ctx); err != nil {
 			return err
 		}
-		return dc.Native().Do(ctx, "", func(*pgx.Conn, string, string) error { return nil })
+		_, err := dc.Native().Schema(ctx) // which may be refused
+		return err
 	})
+	if err == nil && moved {
+		err = s.learn(ctx)
+	}
 	return path, err
 }
 

@@ -167,7 +167,7 @@ var _ native.Conn = plainConn{}
 func (c plainConn) Schema(ctx context.Context) (string, error) { return c.scope.schema(ctx) }
 
 // Path returns "": pgx knows nothing about schemas.
-func (plainConn) Path(context.Context) (string, error) { return "", nil }
+func (plainConn) Enter(context.Context) (string, bool, error) { return "", false, nil }
 
 // Pgx returns the connection.
 func (c plainConn) Pgx() *pgx.Conn { return c.conn }

@@ -33,9 +33,9 @@ type Conn interface {
 	// Schema returns the effective schema of ctx, or "" for none.
 	Schema(ctx context.Context) (string, error)
 
-	// Path returns the search_path of the session while the DSN's schema exists, in schema_mode=search_path; else "". The error
-	// says that statements under ctx have another one than the session.
-	Path(ctx context.Context) (string, error)
+	// Enter gives the session, until it is given back, the search_path of the schema of ctx in schema_mode=search_path, and returns the
+	// one that it has while the schema exists; else "". Moved says that it was another. It must not be in a transaction.
+	Enter(ctx context.Context) (path string, moved bool, err error)
 
 	// Pgx returns the connection of pgx, to look at.
 	Pgx() *pgx.Conn
