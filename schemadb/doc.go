@@ -92,8 +92,6 @@
 //     tables and settings (SET, set_config) are seen by whoever borrows the connection next, in another schema too.
 //   - A wrapper of pgdbm's driver has to hand contexts on, because they carry the schema. One that has no methods with
 //     contexts is refused.
-//   - In schema_mode=search_path, which a DSN with a schema selects, the driver refuses every schema but the DSN's. For many
-//     schemas on one pool leave it out of the DSN, or set schema_mode=template.
 //   - [DB.Expand], and views of other drivers, know both forms of templates, whatever the DSN's key templates says.
 //   - The Must methods panic, as in sqlx.
 //

@@ -1,0 +1,1 @@
+DROP INDEX {{tables.notes_text}};
