@@ -605,3 +605,21 @@ func TestPathThatDoesNotTakeEffect(t *testing.T) {
 		t.Errorf("a pooled session was left with the search_path %s", path)
 	}
 }
+
+// The END of a function's body is no COMMIT.
+func TestAtomicBodyUnderAPath(t *testing.T) {
+	t.Parallel()
+	dsn := newTenants(t, "a", "b")
+	db := openDB(t, dsn+"&schema_mode=search_path")
+	for _, schema := range []string{"a", "b"} {
+		ctx := driver.WithSchema(t.Context(), schema)
+		tx := begin(ctx, t, db)
+		exec(t.Context(), t, tx, "CREATE FUNCTION owner() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT owner FROM t; END; SELECT 1")
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if got := get[string](ctx, t, db, "SELECT owner()"); got != schema {
+			t.Errorf("the function reads the table of %q, want %q", got, schema)
+		}
+	}
+}

@@ -29,11 +29,13 @@ type parser struct {
 	lex  sqllex.Lexer
 	stmt Statement
 
-	first   string // the first word of the statement being read
-	routine bool   // it creates a function or a procedure: the dollar-quoted string behind AS is SQL
-	block   bool   // it is a DO: the dollar-quoted string is SQL
-	tails   []hole // identifiers that may be tails of templates
-	holes   int    // len(stmt.holes) where it begins
+	start   sqllex.Lexer // where the statement being read begins
+	first   string       // its first word
+	routine bool         // it creates a function or a procedure: the dollar-quoted string behind AS is SQL
+	block   bool         // it is a DO: the dollar-quoted string is SQL
+	atomic  bool         // what is being read is a routine's body, BEGIN ATOMIC ...; END, whose statements are none of the text's
+	tails   []hole       // identifiers that may be tails of templates
+	holes   int          // len(stmt.holes) where it begins
 
 	body  int // the body being read: index into stmt.bodies plus one, or 0
 	depth int
@@ -44,7 +46,7 @@ type parser struct {
 
 // interesting are the words that parser.word looks at.
 var interesting = sqllex.NewWordFilter("of", "to", "index", "create", "do", "temp", "temporary", "hold",
-	"set_config", "pg_temp", "pg_settings")
+	"set_config", "pg_temp", "pg_settings", "begin")
 
 func (p *parser) run() (err error) {
 	p.begin()
@@ -55,7 +57,9 @@ func (p *parser) run() (err error) {
 			return nil
 		case sqllex.Semicolon:
 			p.end()
-			p.begin()
+			if !p.endsAtomic() {
+				p.begin()
+			}
 		case sqllex.Word:
 			err = p.word(t)
 		case sqllex.Braces, sqllex.Angles:
@@ -80,6 +84,7 @@ func (p *parser) run() (err error) {
 
 // begin looks at the first words of a statement.
 func (p *parser) begin() {
+	p.start = p.lex
 	p.first, p.routine, p.block, p.tails, p.holes = "", false, false, p.tails[:0], len(p.stmt.holes)
 	ahead := p.lex
 	t := ahead.Next()
@@ -127,6 +132,8 @@ func (p *parser) word(t sqllex.Token) error {
 	switch word := p.text(t); {
 	case sqllex.Equal(word, "create"):
 		p.routine = p.routine || p.begins("create") && p.createsRoutine()
+	case sqllex.Equal(word, "begin"):
+		p.atomic = p.atomic || p.routine && p.beginsAtomic()
 	case sqllex.Equal(word, "do"):
 		p.block = p.block || p.begins("do") && p.startsBlock()
 	case sqllex.Equal(word, "of"):
@@ -167,6 +174,44 @@ func (p *parser) createsRoutine() bool {
 	ahead.skipWords("or", "replace")
 	t := ahead.lex.Next()
 	return t.Kind == sqllex.Word && sqllex.OneOf(p.text(t), "function", "procedure")
+}
+
+// beginsAtomic looks at the words behind BEGIN. In parentheses they are other names.
+func (p *parser) beginsAtomic() bool {
+	ahead := *p
+	ahead.skipWords("atomic")
+	if ahead.lex == p.lex || p.inParentheses() {
+		return false
+	}
+	t := ahead.lex.Next()
+	return t.Kind != sqllex.Word || !sqllex.Equal(p.text(t), "end") // the body may be empty
+}
+
+// inParentheses reports whether the last token stands in any.
+func (p *parser) inParentheses() bool {
+	depth := 0
+	for l := p.start; ; {
+		t := l.Next()
+		switch {
+		case l == p.lex, t.Kind == sqllex.EOF:
+			return depth > 0
+		case t.Kind == sqllex.Punct && p.text(t) == "(":
+			depth++
+		case t.Kind == sqllex.Punct && p.text(t) == ")":
+			depth--
+		}
+	}
+}
+
+// endsAtomic reads the END of a routine's body, if it stands here. It is no COMMIT.
+func (p *parser) endsAtomic() bool {
+	ahead := *p
+	ahead.skipWords("end")
+	if !p.atomic || ahead.lex == p.lex {
+		return false
+	}
+	p.atomic, p.lex = false, ahead.lex
+	return true
 }
 
 func (p *parser) skipWords(words ...string) {

@@ -221,6 +221,33 @@ func TestTransactionControl(t *testing.T) {
 	}
 }
 
+func TestCommits(t *testing.T) {
+	t.Parallel()
+	const atomic = "CREATE OR REPLACE FUNCTION f(begin int, n numeric(1,1)) RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1"
+	for text, want := range map[string]bool{
+		"SELECT 1":                  false,
+		"COMMIT":                    false, // nothing else is there
+		"SELECT 1; END":             true,
+		"BEGIN; SELECT 1":           true,
+		"SELECT 1; ROLLBACK TO a":   true,
+		atomic + "; END":            false,
+		atomic + ";; END; SELECT 1": false,
+		atomic + "; SELECT CASE 1 WHEN 1 THEN 2 END; END":                                            false,
+		atomic + "; END; END":                                                                        true,
+		atomic + "; END; COMMIT; SELECT 1":                                                           true,
+		"CREATE PROCEDURE p() begin /* */ atomic END; END":                                           true,
+		"CREATE FUNCTION f() RETURNS int RETURN (SELECT begin atomic FROM t); END":                   true,
+		"CREATE TABLE f (begin atomic); END":                                                         true,
+		"CREATE FUNCTION f() RETURNS int AS 'BEGIN ATOMIC' LANGUAGE sql; END":                        true,
+		"CREATE FUNCTION f() RETURNS int AS $$ BEGIN ATOMIC SELECT 1 $$ LANGUAGE plpgsql; END":       true,
+		"CREATE FUNCTION {{tables.f}}() BEGIN ATOMIC SELECT 1 FROM {{tables.t}}; END; SELECT 'end;'": false,
+	} {
+		if got := info(t, text).Commits; got != want {
+			t.Errorf("Commits of %q = %v", text, got)
+		}
+	}
+}
+
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{

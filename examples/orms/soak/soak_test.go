@@ -18,6 +18,9 @@ var (
 
 func TestMain(m *testing.M) { os.Exit(server.Run(m)) }
 
+// slack is how long a slow machine may take longer.
+const slack = time.Minute
+
 // run lets everybody do something until something is wrong, or the time is over, and returns what is wrong.
 func (w *world) run(t *testing.T, limit time.Duration) []string {
 	t.Helper()
@@ -26,15 +29,15 @@ func (w *world) run(t *testing.T, limit time.Duration) []string {
 		seed = rand.Uint64()
 	}
 	t.Logf("-soak.seed %d", seed)
-	ctx, stop := context.WithTimeout(t.Context(), limit)
+	ctx, stop := context.WithTimeout(t.Context(), limit+slack)
 	defer stop()
-	w.stop = stop
+	w.stop, w.until = stop, time.Now().Add(limit)
 	var all sync.WaitGroup
 	for n := range actors {
 		a := &actor{world: w, random: rand.New(rand.NewPCG(seed, uint64(n)))}
 		all.Go(func() { a.live(ctx) })
 	}
-	wait(t, limit+time.Minute, &all)
+	wait(t, limit+2*slack, &all)
 	return w.wrong
 }
 

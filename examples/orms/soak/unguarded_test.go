@@ -31,7 +31,7 @@ func TestSoakFindsLeaks(t *testing.T) {
 				defer func() { *g.on = true }()
 				w := newWorld(t, s)
 				started := time.Now()
-				wrong := w.run(t, 10*time.Second)
+				wrong := w.run(t, time.Second)
 				found := strings.Join(wrong, "\n")
 				if !strings.Contains(found, "LEAK") && !strings.Contains(found, "42P07") { // a table of somebody else is there already
 					t.Errorf("without the guard nothing was found but %q", wrong)

@@ -61,6 +61,7 @@ type world struct {
 	admin   *pgxpool.Pool // plain pgx, directly
 
 	stop    context.CancelFunc
+	until   time.Time // the test goes on until then, and until every action has worked
 	mu      sync.Mutex
 	wrong   []string          // what must not happen
 	tallies map[string]*tally // by action
@@ -173,6 +174,11 @@ func (w *world) count(action string, err error) {
 		n.done++
 	} else {
 		n.failed++
+	}
+	if time.Now().After(w.until) {
+		if _, never := w.summary(); len(never) == 0 {
+			w.stop()
+		}
 	}
 }
 

@@ -1,0 +1,7 @@
+-- +goose NO TRANSACTION
+
+-- +goose Up
+CREATE INDEX CONCURRENTLY users_by_domain ON {{tables.users}} (split_part(email, '@', 2));
+
+-- +goose Down
+DROP INDEX CONCURRENTLY {{tables.users_by_domain}};

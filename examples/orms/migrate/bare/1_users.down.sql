@@ -1,0 +1,2 @@
+DROP FUNCTION users_total;
+DROP TABLE users;

@@ -1,0 +1,2 @@
+DROP FUNCTION {{schema}}.users_total;
+DROP TABLE {{tables.users}};

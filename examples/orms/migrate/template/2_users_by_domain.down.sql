@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY {{tables.users_by_domain}};
