@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ func newBench(ctx context.Context, out io.Writer, c config) (*bench, error) {
 		return nil, errors.Join(err, b.server.Stop())
 	}
 	most := 0
-	for _, n := range append(append(numbers(nil), c.tenants...), c.zipf...) {
+	for _, n := range slices.Concat(c.tenants, c.zipf, c.paths) {
 		most = max(most, n)
 	}
 	for i := range most {

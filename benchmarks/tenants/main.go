@@ -20,17 +20,27 @@ type config struct {
 	zipf     numbers       // of these, Zipf's law is measured too
 	delay    time.Duration // each way, of the proxy; 0 leaves that out
 	svg      string        // file for the curve; "" for none
+
+	paths     numbers       // with how many tenants to measure bare names
+	pathDelay time.Duration // each way, of the proxy for them; 0 leaves that out
+	onlyPaths bool          // nothing else
 }
 
 func main() {
-	c := config{tenants: numbers{1, 10, 100, 1000, 5000, 10000}, zipf: numbers{10000}}
+	c := config{tenants: numbers{1, 10, 100, 1000, 5000, 10000}, zipf: numbers{10000}, paths: numbers{10}}
 	flag.IntVar(&c.rounds, "rounds", 5, "how many times everybody takes a turn")
 	flag.IntVar(&c.requests, "requests", 1000, "how many requests of each contender a round has; each makes four queries")
 	flag.Var(&c.tenants, "tenants", "how many tenants, as a list of `numbers`: each is measured")
 	flag.Var(&c.zipf, "zipf", "with how many tenants to measure Zipf's law too, as a list of `numbers`")
 	flag.DurationVar(&c.delay, "delay", 500*time.Microsecond, "what a network adds each way, in a second part; 0 leaves that out")
 	flag.StringVar(&c.svg, "svg", "", "write the curve to this `file`")
+	flag.Var(&c.paths, "paths", "with how many tenants to measure schema_mode=search_path, as a list of `numbers`")
+	flag.DurationVar(&c.pathDelay, "pathdelay", time.Millisecond, "what a network adds each way for them; 0 leaves that out")
+	flag.BoolVar(&c.onlyPaths, "onlypaths", false, "measure nothing but schema_mode=search_path")
 	flag.Parse()
+	if c.onlyPaths {
+		c.tenants, c.zipf = nil, nil
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Stdout, c)
 	stop()
@@ -63,6 +73,16 @@ func run(ctx context.Context, out io.Writer, c config) (err error) {
 	if c.delay > 0 {
 		for _, n := range c.tenants {
 			if _, err := b.part(ctx, part{tenants: n, delay: c.delay}); err != nil {
+				return err
+			}
+		}
+	}
+	for _, n := range c.paths {
+		if err := b.paths(ctx, part{tenants: n}); err != nil {
+			return err
+		}
+		if c.pathDelay > 0 {
+			if err := b.paths(ctx, part{tenants: n, delay: c.pathDelay}); err != nil {
 				return err
 			}
 		}
