@@ -133,7 +133,9 @@ func (c *conn) statement(ctx context.Context, query string) (order, error) {
 		c.leave(bound)
 	}
 	c.borrower = c.borrower || bound
-	o.path = c.switchTo(schema, &o.info)
+	if c.connector.settings.searchPath && !schemactx.IsQualified(ctx) {
+		o.path = c.switchTo(schema, &o.info)
+	}
 	c.under, c.lost = o.path != nil, ""
 	o.qualified = o.templated
 	if c.under {

@@ -74,8 +74,8 @@
 // transaction mode. Behind a pooler, and where the path did not take effect at connect, statements in the DSN's schema have it
 // with them too.
 //
-// If the schema does not exist, nothing is looked up in public instead: statements that need a table fail with a
-// [*MissingSchemaError], and CREATE SCHEMA works. For the DSN's schema, whether it exists is asked at connect, after each
+// If the schema does not exist, nothing is looked up in public instead: statements fail with a [*MissingSchemaError], in the DSN's
+// schema those that need a table, and CREATE SCHEMA works. For the DSN's schema, whether it exists is asked at connect, after each
 // statement that creates or drops schemas, and otherwise once a second, outside of transactions. In between, if somebody else
 // drops it, and in what follows DROP SCHEMA in the same text, bare names are looked up in public.
 //

@@ -229,7 +229,7 @@ func (s *execution) close() (tag pgconn.CommandTag, err error) {
 	}
 	if s.group != nil {
 		if groupErr := s.group.Close(); err == nil {
-			err = s.conn.gone(s.path, groupErr)
+			err = s.path.gone(groupErr)
 		}
 	}
 	return tag, err

@@ -155,7 +155,8 @@ func (c *conn) afterStatement(err error) error {
 		c.link.forgetPrepared()
 	}
 	c.forgets = false
-	if err == nil || !isUndefined(err) {
+	var known *MissingSchemaError
+	if err == nil || !isUndefined(err) || errors.As(err, &known) {
 		return err
 	}
 	switch {

@@ -5,6 +5,7 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -140,12 +141,12 @@ func (c *conn) execText(ctx context.Context, o *order) (sqldriver.Result, error)
 	return sqldriver.RowsAffected(tag.RowsAffected()), err
 }
 
-// gone notes that the schema has gone, if that is what err says.
-func (c *conn) gone(w *pathSwitch, err error) error {
+// gone explains an error that says that there is no such schema. It may come behind rows that were handed out.
+func (w *pathSwitch) gone(err error) error {
 	const invalidSchema = "3F000"
 	var pgErr *pgconn.PgError
-	if w.schema != "" && errors.As(err, &pgErr) && pgErr.Code == invalidSchema {
-		c.lost = w.schema
+	if w.schema != "" && errors.As(err, &pgErr) && pgErr.Code == invalidSchema && strings.Contains(pgErr.Message, w.schema) {
+		return &MissingSchemaError{Schema: w.schema, Err: err}
 	}
 	return err
 }
@@ -153,7 +154,7 @@ func (c *conn) gone(w *pathSwitch, err error) error {
 func (c *conn) sendText(ctx context.Context, o *order, before string) (tag pgconn.CommandTag, err error) {
 	text, checks := before+o.sql, o.path.checks(o)
 	if checks {
-		text += "\n;" + o.path.text(checkSQL) // the text may end in a comment
+		text += "\n;" + o.path.text("SELECT $2::pg_catalog.regnamespace") // the text may end in a comment
 	}
 	results := c.stdlibConn.Conn().PgConn().Exec(ctx, text)
 	if results.NextResult() {
@@ -165,7 +166,7 @@ func (c *conn) sendText(ctx context.Context, o *order, before string) (tag pgcon
 		tags = append(tags, tag)
 	}
 	if closeErr := results.Close(); err == nil {
-		err = c.gone(o.path, closeErr)
+		err = o.path.gone(closeErr)
 	}
 	if checks && err == nil {
 		tags = tags[:len(tags)-1]

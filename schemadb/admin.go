@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgdbm/pgdbm/internal/native"
+	"github.com/pgdbm/pgdbm/internal/schemactx"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
@@ -75,6 +76,9 @@ func (q *queries) TableExists(ctx context.Context, table string) (bool, error) {
 	const visible = `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 		AND CASE WHEN $2 = '' THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $2 END)`
+	if schema != "" {
+		ctx = schemactx.Qualified(ctx)
+	}
 	return value[bool](ctx, q, visible, name, schema)
 }
 
@@ -114,7 +118,7 @@ func (q *queries) ensureSchema(ctx context.Context, exec func(context.Context, s
 		return fmt.Errorf("pgdbm: EnsureSchema: %w", errNoSchema)
 	}
 	const exists = "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)"
-	if there, err := value[bool](ctx, q, exists, schema); there || err != nil {
+	if there, err := value[bool](schemactx.Qualified(ctx), q, exists, schema); there || err != nil {
 		return err
 	}
 	err = exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+template.QuoteIdent(schema))

@@ -391,3 +391,27 @@ func TestExpand(t *testing.T) {
 		}
 	})
 }
+
+// With schema_mode=search_path every other statement in a schema that does not exist is an error, which aborts a transaction.
+func TestTablesOfMissingSchemaUnderAPath(t *testing.T) {
+	t.Parallel()
+	pool := openAs(t, driver.Name, server.Database(t)+"&schema_mode=search_path")
+	db := schemadb.New(pool, odd)
+	for _, want := range []bool{false, true} {
+		err := db.InTx(t.Context(), func(tx *schemadb.Tx) error {
+			for _, table := range []string{"t", "public.t"} {
+				if got, err := tx.TableExists(t.Context(), table); got != (want && table == "t") || err != nil {
+					t.Errorf("TableExists(%q) is %v, %v, want %v", table, got, err, want)
+				}
+			}
+			if err := tx.EnsureSchema(t.Context()); err != nil {
+				return err
+			}
+			_, err := tx.Exec("CREATE TABLE IF NOT EXISTS t ()")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -78,3 +78,14 @@ func Unlimited(ctx context.Context) context.Context {
 
 // IsUnlimited reports whether ctx comes from Unlimited.
 func IsUnlimited(ctx context.Context) bool { return ctx.Value(unlimitedKey{}) != nil }
+
+type qualifiedKey struct{}
+
+// Qualified marks statements all of whose names are qualified: with schema_mode=search_path they need no path, and work while
+// the schema does not exist.
+func Qualified(ctx context.Context) context.Context {
+	return context.WithValue(ctx, qualifiedKey{}, true)
+}
+
+// IsQualified reports whether ctx comes of [Qualified].
+func IsQualified(ctx context.Context) bool { return ctx.Value(qualifiedKey{}) != nil }
