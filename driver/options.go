@@ -47,7 +47,7 @@ func WithStdlib(opts ...stdlib.OptionOpenDB) Option {
 //
 //	{{schema}}         the effective schema's name, or public: table_schema = $1
 //	{{tables.users}}   users where the server expects type name: table_name = $1; elsewhere "myapp"."users": to_regclass($1)
-//	{{tables, users}}  two arguments in a row, into which a library cuts {{tables.users}} at its dot: as {{schema}} and users
+//	{{tables, users}}  two arguments, into which a library cuts {{tables.users}} at its dot: as {{schema}} and users
 //
 // <<...>> means the same, and so does {{tables.audit.events}}, in its own schema. Names are taken as written, as if they were quoted.
 // Only strings that are nothing else are replaced, in Exec, Query and those of prepared statements, not in schemadb's ExecMany and

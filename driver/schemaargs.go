@@ -24,33 +24,42 @@ func (c *conn) schemaArgs(o *order, args []any) []any {
 	if !c.connector.schemaArgs {
 		return args
 	}
-	syntax, copied := c.connector.settings.syntax, false
-	for i := range args {
-		text, ok := args[i].(string)
-		if !ok {
-			continue
+	var replaced []any // a copy: the arguments are the caller's
+	replace := func(i int, value any) {
+		if replaced == nil {
+			replaced = slices.Clone(args)
 		}
-		var values []any
+		replaced[i] = value
+	}
+	syntax := c.connector.settings.syntax
+	for i := range args {
+		text, _ := args[i].(string)
 		if name, ok := template.ParseValue(text, syntax); ok {
 			schema, table := name.In(o.schema)
-			values = []any{schema}
-			if table != "" {
-				o.templated = true // this driver is to send it, if it may: pgx does not know what the server expects
-				values[0] = tableArg{qualified: name.Qualified(o.schema), name: table}
+			if table == "" {
+				replace(i, schema)
+				continue
 			}
-		} else if i+1 < len(args) {
-			next, _ := args[i+1].(string)
-			if name, ok := template.ParseValues(text, next, syntax); ok {
+			o.templated = true // this driver is to send it, if it may: pgx does not know what the server expects
+			replace(i, tableArg{qualified: name.Qualified(o.schema), name: table})
+			continue
+		}
+		if !template.OpensValues(text) {
+			continue
+		}
+		for j := range args {
+			second, _ := args[j].(string)
+			if name, ok := template.ParseValues(text, second, syntax); ok {
 				schema, table := name.In(o.schema)
-				values = []any{schema, table}
+				replace(i, schema)
+				replace(j, table)
 			}
 		}
-		if len(values) > 0 && !copied {
-			args, copied = slices.Clone(args), true // they are the caller's
-		}
-		copy(args[i:], values)
 	}
-	return args
+	if replaced == nil {
+		return args
+	}
+	return replaced
 }
 
 // namedSchemaArgs is schemaArgs for arguments of database/sql.

@@ -64,6 +64,10 @@ func wantSchemaArgs(ctx context.Context, t *testing.T, q querier, own, others st
 			}
 		}
 	}
+	const apart = "SELECT count(*) FROM information_schema.tables WHERE table_name = $1 AND table_type = $2 AND table_schema = $3"
+	if got := get[int](ctx, t, q, apart, own+"}}", "BASE TABLE", "{{tables"); got != 1 {
+		t.Errorf("two arguments that do not stand side by side: %d tables, want 1", got)
+	}
 	for _, args := range [][]any{{"{{tables.t}}"}, {pgx.QueryExecModeExec, "{{tables.t}}"}, {pgx.QueryExecModeSimpleProtocol, "<<tables.t>>"}} {
 		if !get[bool](ctx, t, q, findClass, args...) {
 			t.Errorf("%q is another table", args)

@@ -120,6 +120,7 @@ func (c *conn) prepareSwitch(ctx context.Context, w *pathSwitch) error {
 	if l.check, err = pg.Prepare(ctx, l.newName(), checkSQL, checkTypes); err != nil {
 		return err
 	}
+	l.check.Fields = make([]pgconn.FieldDescription, 1) // or pgconn would ask for them each time
 	l.path = path
 	return nil
 }

@@ -17,9 +17,12 @@ func ParseValue(text string, syntax Syntax) (Name, bool) {
 	return Name{Schema: t.schema, Table: t.table}, ok && (t.schema == "" || CheckSchema(t.schema) == nil)
 }
 
+// OpensValues reports whether a value may be the first of two for [ParseValues].
+func OpensValues(first string) bool { return opens(first) && first[2:]+"." == tablesDot }
+
 // ParseValues reads two values that are one whole template, cut at its dot: {{tables and users}}.
 func ParseValues(first, second string, syntax Syntax) (Name, bool) {
-	if !opens(first) || first[2:]+"." != tablesDot || strings.Contains(second, ".") {
+	if !OpensValues(first) || strings.Contains(second, ".") {
 		return Name{}, false
 	}
 	return ParseValue(first+"."+second, syntax)
