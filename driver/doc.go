@@ -116,10 +116,10 @@
 //     values, column types and errors are the same. The types are asked for once for each text, which is one more round trip, and
 //     kept for all connections: up to 524,288 texts, in about 32 MB. A statement outside of a transaction whose arguments
 //     are integers, or that has none, borrows the types that its template has in other schemas instead.
-//   - With default_query_exec_mode=cache_describe all templated statements are sent like this. That works behind PgBouncer in
-//     transaction mode, which knows no prepared statements of others. The modes exec, describe_exec and simple_protocol,
-//     statement_cache_capacity=0, and pgx's first arguments leave everything to pgx; so do statements without arguments
-//     through Exec. An [sql.Stmt] is prepared for up to 16 schemas on each connection; in others it goes the same way.
+//   - With default_query_exec_mode=cache_describe all templated statements are sent like this, and every [sql.Stmt]. That works
+//     behind PgBouncer in transaction mode, which knows no prepared statements of others. The modes exec, describe_exec and
+//     simple_protocol, statement_cache_capacity=0, and pgx's first arguments leave everything to pgx; so do statements without
+//     arguments through Exec. Else an [sql.Stmt] is prepared for up to 16 schemas on each connection, and in others sent like this.
 //
 // Tables may change under a running program. After ALTER TABLE in one schema the others are not affected, and a statement
 // that does not fit its table any more is sent again, outside of transactions; plain pgx returns "cached plan must not change

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -672,5 +673,36 @@ func TestStmtInManySchemas(t *testing.T) {
 		if n := get[int](t.Context(), t, db, "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%.v%'"); n > most {
 			t.Errorf("%s: %d statements are prepared", way, n)
 		}
+	}
+}
+
+// A prepared statement of database/sql is none of the server's either, for GORM's PrepareStmt and the like behind PgBouncer.
+func TestStmtsThroughPgBouncer(t *testing.T) {
+	t.Parallel()
+	dsn := newTenants(t, "a", odd)
+	db := openDB(t, pgbouncer.Start(t, dsn, "default_pool_size=2")+"&default_query_exec_mode=cache_describe")
+	for _, query := range []string{ownerQuery, "SELECT owner FROM {{tables.t}} WHERE id = $1 AND $2 <> ''", "SELECT 'none' WHERE $1 = 1 AND $2 = ''"} {
+		stmt := prepare(t.Context(), t, db, query)
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				for j := range 20 {
+					schema := []string{"a", odd}[(i+j)%2]
+					var args []any
+					want := schema
+					if strings.Contains(query, "$2") {
+						args = []any{1, "x"}
+					}
+					if strings.Contains(query, "none") {
+						args, want = []any{1, ""}, "none"
+					}
+					var got string
+					if err := stmt.QueryRowContext(driver.WithSchema(t.Context(), schema), args...).Scan(&got); err != nil || got != want {
+						t.Errorf("%s in %q: %q, %v", query, schema, got, err)
+					}
+				}
+			})
+		}
+		all.Wait()
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/pgdbm/pgdbm/internal/guard"
 	"github.com/pgdbm/pgdbm/internal/schemactx"
 )
@@ -63,7 +65,7 @@ func (s *stmt) prepare(ctx context.Context) (sqldriver.Stmt, error) {
 		return nil, err
 	}
 	s.last = o
-	if o.path != nil { // executed like a statement that nobody has prepared
+	if o.path != nil || s.conn.link.mode == pgx.QueryExecModeCacheDescribe { // executed like a statement that nobody has prepared
 		return nil, s.describe(ctx)
 	}
 	sql := o.sql

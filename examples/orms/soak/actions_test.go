@@ -29,16 +29,13 @@ var work = []action{
 	{name: "read a table", run: readTable},
 	{name: "write", run: write},
 	{name: "transfer", run: transfer},
-	{name: "prepared statement", run: prepared, unless: noStmts},
+	{name: "prepared statement", run: prepared},
 	{name: "facade", run: facade},
-	{name: "GORM", run: readWithGORM, unless: noStmts},
+	{name: "GORM", run: readWithGORM},
 	{name: "GORM's transaction", run: writeWithGORM},
 	{name: "Raw", run: raw, unless: sessionless},
 	{name: "change a table", run: changeTable},
 }
-
-// noStmts says where a prepared statement of database/sql is impossible: it is one of the server's session.
-func noStmts(w *world) bool { return w.pooled && !w.path }
 
 // sessionless says where a session is not the program's own.
 func sessionless(w *world) bool { return w.pooled }
