@@ -269,3 +269,24 @@ func (t test) list(query string) (lines []string) {
 	t.ok(t.db.WithContext(driver.WithoutSchema(t.db.Statement.Context)).Raw(query, t.tenant).Scan(&lines))
 	return lines
 }
+
+// A program migrates its tenants one after the other, as often as it starts.
+func TestOpenTemplates(t *testing.T) {
+	t.Parallel()
+	database := tenants.Empty(t)
+	for range 2 {
+		db, err := orm.OpenTemplates(database.DSN())
+		wantNil(t, err)
+		pool, err := db.DB()
+		wantNil(t, err)
+		database.Closing(pool)
+		for _, tenant := range tenants.All {
+			ctx := driver.WithSchema(t.Context(), tenant)
+			wantNil(t, db.WithContext(ctx).AutoMigrate(&orm.User{}, &orm.Post{}))
+			if !db.WithContext(ctx).Migrator().HasTable(&orm.Post{}) {
+				t.Errorf("%s has no table", tenant)
+			}
+			database.Exec("INSERT INTO " + quoted(tenant) + ".users (email, name) VALUES (now()::text, '')") // it is there
+		}
+	}
+}

@@ -9,6 +9,7 @@ package gorm
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 
@@ -16,6 +17,8 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
+
+	"github.com/pgdbm/pgdbm/driver"
 )
 
 // User is a row of a tenant's table users.
@@ -109,6 +112,15 @@ func Open(pool gorm.ConnPool, config *gorm.Config) (*gorm.DB, error) {
 		}
 	}
 	return db, nil
+}
+
+// OpenTemplates returns GORM with templates on a pool of its own, whose driver lets the migrator find them.
+func OpenTemplates(dsn string) (*gorm.DB, error) {
+	connector, err := driver.NewConnector(dsn, driver.WithSchemaArgs())
+	if err != nil {
+		return nil, err
+	}
+	return Open(sql.OpenDB(connector), &gorm.Config{NamingStrategy: NewTemplates()})
 }
 
 // Users is a repository that knows nothing of tenants: the context says whose users they are.
