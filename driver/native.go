@@ -153,7 +153,7 @@ func (c *conn) inTransaction(ctx context.Context, w *pathSwitch, fn func() error
 		if err := c.setPath(ctx, w); err != nil {
 			return err
 		}
-		return fn()
+		return c.checked(ctx, w, "", fn)
 	}
 	if err := c.checkLiterals(); err != nil {
 		return err
@@ -167,15 +167,27 @@ func (c *conn) inTransaction(ctx context.Context, w *pathSwitch, fn func() error
 	if w.full != "" && string(results[1].Rows[0][0]) != w.full {
 		c.lost = w.schema
 	}
+	err = c.checked(ctx, w, "COMMIT", fn)
+	if err != nil && pg.TxStatus() != 'I' && !pg.IsClosed() {
+		_, rollbackErr := pg.Exec(context.WithoutCancel(ctx), "ROLLBACK").ReadAll()
+		return errors.Join(err, rollbackErr)
+	}
+	return err
+}
+
+// checked calls fn, and then looks for the schema before the transaction goes on or, with a COMMIT, ends.
+func (c *conn) checked(ctx context.Context, w *pathSwitch, end string, fn func() error) error {
 	if err := fn(); err != nil {
-		if pg.TxStatus() != 'I' && !pg.IsClosed() {
-			_, rollbackErr := pg.Exec(context.WithoutCancel(ctx), "ROLLBACK").ReadAll()
-			return errors.Join(err, rollbackErr)
-		}
 		return err
 	}
-	_, err = pg.Exec(ctx, "COMMIT").ReadAll()
-	return err
+	if w.value == valueOfSchema {
+		end = w.text(checkText) + "; " + end
+	}
+	if end == "" {
+		return nil
+	}
+	_, err := c.stdlibConn.Conn().PgConn().Exec(ctx, end).ReadAll()
+	return w.gone(err)
 }
 
 // Fixed expands query. database/sql prepares the text of a *sql.Stmt again on any connection and under any context. In

@@ -45,6 +45,9 @@ const regnamespace = 4089
 
 var checkTypes = []uint32{regnamespace}
 
+// checkText is the check without parameters: see pathSwitch.text.
+const checkText = "SELECT $2::pg_catalog.regnamespace"
+
 // checks reports whether the schema is looked for behind a statement, unless that creates or drops schemas itself.
 func (w *pathSwitch) checks(o *order) bool { return w.value == valueOfSchema && !o.info.SchemaDDL }
 

@@ -154,7 +154,7 @@ func (w *pathSwitch) gone(err error) error {
 func (c *conn) sendText(ctx context.Context, o *order, before string) (tag pgconn.CommandTag, err error) {
 	text, checks := before+o.sql, o.path.checks(o)
 	if checks {
-		text += "\n;" + o.path.text("SELECT $2::pg_catalog.regnamespace") // the text may end in a comment
+		text += "\n;" + o.path.text(checkText) // the text may end in a comment
 	}
 	results := c.stdlibConn.Conn().PgConn().Exec(ctx, text)
 	if results.NextResult() {

@@ -415,3 +415,49 @@ func TestTablesOfMissingSchemaUnderAPath(t *testing.T) {
 		}
 	}
 }
+
+// A schema is dropped while many rows wait for its table. PostgreSQL looks the name up again then, and finds public's.
+func TestSchemaIsDroppedMeanwhile(t *testing.T) {
+	t.Parallel()
+	pool := openAs(t, driver.Name, server.Database(t)+"&schema_mode=search_path")
+	db := tenants(t, pool, "public", "b")[1]
+	for _, inTx := range []bool{false, true} {
+		tenants(t, pool, "c")
+		drop, err := pool.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer drop.Rollback()
+		if _, err := drop.Exec("DROP SCHEMA c CASCADE"); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error)
+		c := db.ForSchema("c")
+		go func() {
+			rows := []map[string]any{{"owner": "lost"}, {"owner": "lost too"}}
+			const insert = "INSERT INTO t (owner) VALUES (:owner)"
+			if !inTx {
+				_, err := c.ExecMany(t.Context(), insert, rows)
+				done <- err
+				return
+			}
+			done <- c.InTx(t.Context(), func(tx *schemadb.Tx) error {
+				_, err := tx.ExecMany(t.Context(), insert, rows)
+				return err
+			})
+		}()
+		eventually(t, "the rows wait", func() bool {
+			return value[int](t, db, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 1
+		})
+		if err := drop.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		var missing *driver.MissingSchemaError
+		if err := <-done; !errors.As(err, &missing) || missing.Schema != "c" {
+			t.Errorf("in a transaction (%v): %v, want a *MissingSchemaError", inTx, err)
+		}
+		if n := value[int](t, db, "SELECT count(*) FROM public.t"); n != 1 {
+			t.Errorf("public.t has %d rows, want the 1 that was there", n)
+		}
+	}
+}
