@@ -27,12 +27,13 @@ type pathWay struct {
 	tenant func(ctx context.Context, conn *sql.Conn, name string) (context.Context, error)
 	// changes says that each query is another tenant's. Else all are of the same one.
 	changes bool
-	// hand is the least that a switch in the same round trip can cost: no check, no rows read, nothing of database/sql.
+	// hand is without database/sql, with no check and no rows read: the least that a switch in the same round trip can cost.
 	hand bool
 }
 
 const (
 	plainPath = "pgx, search_path in the DSN"
+	alone     = "pgconn, the query alone"
 	byHand    = "pgconn, set_config and query in one group"
 	setPath   = "pgx, SET + query, changing"
 	ownSchema = "tenant_00000"
@@ -46,7 +47,8 @@ var pathWays = []pathWay{
 	{name: plainPath, settings: "search_path=" + ownSchema, against: plainPath},
 	{name: "pgdbm, the DSN's schema", settings: "schema=" + ownSchema, pgdbm: true, against: plainPath},
 	{name: "pgdbm, a context's schema", settings: "schema_mode=search_path", pgdbm: true, against: plainPath, tenant: inContext},
-	{name: byHand, settings: "search_path=tenant_00001", against: plainPath, hand: true},
+	{name: alone, settings: "search_path=tenant_00001", against: alone, hand: true},
+	{name: byHand, settings: "search_path=tenant_00001", against: alone, hand: true},
 	{name: setPath, against: setPath, changes: true,
 		tenant: func(ctx context.Context, conn *sql.Conn, name string) (context.Context, error) {
 			_, err := conn.ExecContext(ctx, "SET search_path = "+name)
@@ -73,7 +75,7 @@ func (w pathWay) open(ctx context.Context, dsn string, dial dialer) (*sql.DB, *s
 // query reads one row by its primary key.
 func (w pathWay) query(ctx context.Context, conn *sql.Conn, tenant string, id int) (err error) {
 	if w.hand {
-		return switchByHand(ctx, conn, tenant, id)
+		return byThemselves(ctx, conn, w.name == byHand, tenant, id)
 	}
 	if w.tenant != nil {
 		if ctx, err = w.tenant(ctx, conn, tenant); err != nil {
@@ -85,8 +87,8 @@ func (w pathWay) query(ctx context.Context, conn *sql.Conn, tenant string, id in
 	return conn.QueryRowContext(ctx, "SELECT owner, amount, note FROM items WHERE id = $1", id).Scan(&owner, &amount, &note)
 }
 
-// switchByHand sends both statements, prepared, as one group.
-func switchByHand(ctx context.Context, conn *sql.Conn, tenant string, id int) error {
+// byThemselves sends the query, prepared, and with switches the switch before it, as one group.
+func byThemselves(ctx context.Context, conn *sql.Conn, switches bool, tenant string, id int) error {
 	return conn.Raw(func(driverConn any) error {
 		c := driverConn.(*stdlib.Conn).Conn()
 		set, err := c.Prepare(ctx, "set", "SELECT set_config('search_path', $1, true)")
@@ -98,7 +100,9 @@ func switchByHand(ctx context.Context, conn *sql.Conn, tenant string, id int) er
 			return err
 		}
 		var batch pgconn.Batch
-		batch.ExecStatement(set, [][]byte{[]byte(tenant)}, nil, nil)
+		if switches {
+			batch.ExecStatement(set, [][]byte{[]byte(tenant)}, nil, nil)
+		}
 		batch.ExecStatement(query, [][]byte{strconv.AppendInt(nil, int64(id), 10)}, nil, nil)
 		_, err = c.PgConn().ExecBatch(ctx, &batch).ReadAll()
 		return err
