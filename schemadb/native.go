@@ -166,7 +166,7 @@ var _ native.Conn = plainConn{}
 // Schema returns the schema that is known.
 func (c plainConn) Schema(ctx context.Context) (string, error) { return c.scope.schema(ctx) }
 
-// Path returns "": pgx knows nothing about schemas.
+// Enter does nothing: pgx knows nothing about schemas.
 func (plainConn) Enter(context.Context) (string, bool, error) { return "", false, nil }
 
 // Pgx returns the connection.
