@@ -186,7 +186,10 @@ func poolConnector(pool *pgxpool.Pool, opts []Option) (*Connector, error) {
 func (c *Connector) connect(ctx context.Context, config *pgx.ConnConfig, o *options) (sqldriver.Conn, startPath, error) {
 	var path startPath
 	if c.settings.searchPath {
-		path.followers = config.RuntimeParams["search_path"]
+		followers, given := config.RuntimeParams["search_path"]
+		if path.followers = followers; given && followers == "" {
+			path.followers = `""` // nothing follows, not even public
+		}
 	}
 	if c.settings.searchPath && c.settings.schema != "" {
 		path.full = fullPath(c.settings.schema, path.followers)

@@ -51,6 +51,7 @@ func TestModeAndPath(t *testing.T) {
 		{"&schema=a", `"a", public, pg_temp`, "a", "a"},
 		{"&schema=a&schema_mode=search_path", `"a", public, pg_temp`, "a", "a"},
 		{"&schema=a&search_path=b,public", `"a", b,public, pg_temp`, "a", "a"},
+		{"&schema=a&search_path=", `"a", "", pg_temp`, "a", "a"},
 		{"&schema=a&schema_mode=template", plain, "public", "a"},
 		{"&schema=a&schema_mode=template&search_path=b", "b", "b", "a"},
 	} {
@@ -63,6 +64,22 @@ func TestModeAndPath(t *testing.T) {
 				t.Errorf("search_path %s, want %s", got, test.path)
 			}
 		})
+	}
+}
+
+// With search_path= in the DSN nothing follows a context's schema either, whose tables may be missing.
+func TestNothingFollows(t *testing.T) {
+	t.Parallel()
+	dsn := newTenants(t, "a", "b")
+	admin(t, dsn, "DROP TABLE b.t")
+	for _, keys := range []string{"&schema_mode=search_path&search_path=", "&schema=a&search_path="} {
+		db := openDB(t, dsn+keys)
+		wantBareOwner(driver.WithSchema(t.Context(), "a"), t, db, "a")
+		for _, ctx := range []context.Context{driver.WithSchema(t.Context(), "b"), driver.WithoutSchema(t.Context())} {
+			if err := tryBare(ctx, db); !hasCode(err, "42P01") {
+				t.Errorf("%s: %v, want undefined_table", keys, err)
+			}
+		}
 	}
 }
 
