@@ -89,8 +89,10 @@
 //     transaction that of the last statement.
 //   - In a transaction the path that a program has set itself is gone after a statement of another schema.
 //   - If somebody drops the schema while a statement waits for a lock on one of its tables, PostgreSQL looks the name up again, and
-//     may find one in public. So the schema is looked at once more behind the statement, in the same round trip, which then fails;
-//     but what it has read it may have returned before. What has a session of its own is not checked.
+//     may find one in public. So the schema is looked at once more behind the statement, in the same round trip, which then fails
+//     unless there is one again; but what it has read it may have returned before. What has a session of its own is not checked.
+//   - A text without arguments is sent with its switch as one message, which is a transaction to the server. So in Exec, LOCK TABLE
+//     and DECLARE outside of a transaction do nothing instead of failing.
 //   - The switch is a query. So LOCK TABLE as the first statement of a REPEATABLE READ transaction comes after its snapshot.
 //   - pgx.QueryExecMode and default_query_exec_mode do not matter: statements are prepared if the mode is cache_statement, the
 //     default, and sent in one go if it is not. pgx.QueryResultFormats is refused.

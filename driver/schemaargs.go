@@ -32,6 +32,7 @@ func (c *conn) schemaArgs(o *order, args []any) []any {
 		replaced[i] = value
 	}
 	syntax := c.connector.settings.syntax
+	var openers map[string][]int // {{tables or <<tables, and where
 	for i := range args {
 		text, _ := args[i].(string)
 		if name, ok := template.ParseValue(text, syntax); ok {
@@ -44,15 +45,27 @@ func (c *conn) schemaArgs(o *order, args []any) []any {
 			replace(i, tableArg{qualified: name.Qualified(o.schema), name: table})
 			continue
 		}
-		if !template.OpensValues(text) {
-			continue
+		if template.OpensValues(text) {
+			if openers == nil {
+				openers = make(map[string][]int)
+			}
+			openers[text] = append(openers[text], i)
 		}
+	}
+	for first, at := range openers { // two at most, or a long list of rows would take quadratic time
+		closed := false
 		for j := range args {
 			second, _ := args[j].(string)
-			if name, ok := template.ParseValues(text, second, syntax); ok {
-				schema, table := name.In(o.schema)
-				replace(i, schema)
+			if name, ok := template.ParseValues(first, second, syntax); ok {
+				_, table := name.In(o.schema)
 				replace(j, table)
+				closed = true
+			}
+		}
+		for _, i := range at {
+			if closed {
+				schema, _ := template.Name{}.In(o.schema)
+				replace(i, schema)
 			}
 		}
 	}

@@ -3,7 +3,10 @@ package driver_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -105,6 +108,26 @@ func TestSchemaArgsLeaveDataAlone(t *testing.T) {
 	args := []any{"{{schema}}"}
 	if got := get[string](ctx, t, with, "SELECT $1::text", args...); got != "a" || args[0] != "{{schema}}" {
 		t.Errorf("read %q, and the caller's argument is %q", got, args[0])
+	}
+}
+
+// Many rows of data that look like a half of a template take no longer than others.
+func TestSchemaArgsOfManyRows(t *testing.T) {
+	t.Parallel()
+	db := openConnector(t, newTenants(t, "a"), driver.WithSchemaArgs())
+	const rows = 30_000
+	args, places := make([]any, rows), make([]string, rows)
+	for i := range rows {
+		args[i], places[i] = "{{tables", fmt.Sprintf("($%d)", i+1)
+	}
+	ctx, cancel := context.WithTimeout(driver.WithSchema(t.Context(), "a"), 20*time.Second) // it was minutes
+	defer cancel()
+	exec(ctx, t, db, "CREATE TABLE {{tables.many}} (value text)")
+	if _, err := db.ExecContext(ctx, "INSERT INTO {{tables.many}} VALUES "+strings.Join(places, ", "), args...); err != nil {
+		t.Fatal(err)
+	}
+	if n := get[int](ctx, t, db, "SELECT count(*) FROM {{tables.many}} WHERE value = $1", "{{tables"); n != rows {
+		t.Errorf("%d rows have the value, want %d", n, rows)
 	}
 }
 

@@ -7,7 +7,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/pgdbm/pgdbm/driver"
 	"github.com/pgdbm/pgdbm/migrations"
@@ -151,12 +155,35 @@ func TestBareNamesOfAnotherSchema(t *testing.T) {
 	}
 }
 
+// TestGoFirst has a function as the first migration of a schema that does not exist.
+func TestGoFirst(t *testing.T) {
+	t.Parallel()
+	dsn := server.Database(t)
+	look := openAs(t, "pgx", dsn)
+	execOn(t, look, "CREATE FUNCTION public.common() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+	pool := openAs(t, driver.Name, dsn+"&schema_mode=search_path")
+	if _, err := migrator(t, schemadb.New(pool, odd), nil, migrations.Go(1, "fn", fromGo, nil)).Apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "table", fmt.Sprint(exists(t, look, quote(odd)+".from_go")), "true")
+}
+
 // TestAllWithBareNames migrates many schemas at once. What they leave behind, others do not see.
 func TestAllWithBareNames(t *testing.T) {
 	t.Parallel()
 	dsn := server.Database(t)
 	look := openAs(t, "pgx", dsn)
-	pool := openAs(t, driver.Name, dsn+"&schema_mode=search_path")
+	var sessions atomic.Int32
+	counted := stdlib.OptionAfterConnect(func(context.Context, *pgx.Conn) error {
+		sessions.Add(1)
+		return nil
+	})
+	connector, err := driver.NewConnector(dsn+"&schema_mode=search_path", driver.WithStdlib(counted))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := sql.OpenDB(connector)
+	defer pool.Close()
 	pool.SetMaxOpenConns(3)
 	var schemas []string
 	for i := range 20 {
@@ -171,6 +198,9 @@ func TestAllWithBareNames(t *testing.T) {
 	const made = "SELECT count(DISTINCT relnamespace), count(*), count(*) FILTER (WHERE nspname = 'public') FROM pg_class c " +
 		"JOIN pg_namespace n ON n.oid = relnamespace WHERE relname IN ('t', 't_x_idx')"
 	want(t, "tables and indexes", query(t, look, made), "20|40|0")
+	if n := sessions.Load(); n > 8 {
+		t.Errorf("%d connections were opened for two runs over %d schemas", n, len(schemas))
+	}
 	want(t, "the other borrowers' path", query(t, pool, "SELECT current_setting('search_path')"), query(t, look, "SHOW search_path"))
 }
 

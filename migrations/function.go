@@ -120,6 +120,7 @@ func (m *message) statements() []string {
 }
 
 func execAll(ctx context.Context, tx *schemadb.Tx, statements []string) error {
+	ctx = schemactx.Qualified(ctx) // the schema may not exist yet
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return err

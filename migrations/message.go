@@ -32,6 +32,7 @@ type message struct {
 	marks   []mark // one for each statement
 	jobs    int
 	timed   []string // files whose durations are still to be noted
+	longer  bool     // it gives the session the target's whole path, with the schema that it creates
 
 	progress bool // the progress table exists
 }
@@ -132,6 +133,7 @@ func (m *message) open(g guard, saving string) {
 	if g.createSchema {
 		m.add(guards, "CREATE SCHEMA "+template.QuoteIdent(t.schema))
 		if t.path != "" { // while the schema was missing, the driver had it shorter
+			m.longer = true
 			m.add(guards, "SELECT pg_catalog.set_config('search_path', "+literal(t.path)+", false)")
 		}
 	}

@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgdbm/pgdbm/internal/template"
 )
 
 // earlyError says that the server could not read the message, because of a job that is not its first: it has done none.
@@ -21,6 +24,9 @@ func (*earlyError) Error() string { return "the server cannot read a later job" 
 func (r *run) send(ctx context.Context, st *state, m *message, jobs []job) (done int, err error) {
 	results, err := r.session.send(ctx, m.text.String())
 	took, mark := durations(m, results)
+	if mark != "" && m.longer {
+		r.session.mark = strings.TrimSuffix(r.session.mark, template.QuoteIdent(r.target.schema)) + r.target.path
+	}
 	if mark != "" && mark != r.session.mark {
 		r.session.spoiled = true
 	}

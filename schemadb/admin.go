@@ -148,7 +148,7 @@ func (q *queries) Schemas(ctx context.Context) ([]string, error) {
 	const all = `SELECT nspname FROM pg_catalog.pg_namespace
 		WHERE nspname <> 'information_schema' AND nspname !~ '^pg_' ORDER BY nspname`
 	schemas := []string{}
-	err := q.selectAll(ctx, &schemas, all, nil)
+	err := q.selectAll(schemactx.Qualified(ctx), &schemas, all, nil)
 	return schemas, err
 }
 

@@ -397,6 +397,9 @@ func TestTablesOfMissingSchemaUnderAPath(t *testing.T) {
 	t.Parallel()
 	pool := openAs(t, driver.Name, server.Database(t)+"&schema_mode=search_path")
 	db := schemadb.New(pool, odd)
+	if schemas, err := db.Schemas(t.Context()); err != nil || slices.Contains(schemas, odd) {
+		t.Errorf("Schemas are %q, %v", schemas, err)
+	}
 	for _, want := range []bool{false, true} {
 		err := db.InTx(t.Context(), func(tx *schemadb.Tx) error {
 			for _, table := range []string{"t", "public.t"} {

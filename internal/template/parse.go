@@ -31,6 +31,7 @@ type parser struct {
 
 	start   sqllex.Lexer // where the statement being read begins
 	first   string       // its first word
+	firstAt int          // where that begins
 	routine bool         // it creates a function or a procedure: the dollar-quoted string behind AS is SQL
 	block   bool         // it is a DO: the dollar-quoted string is SQL
 	atomic  bool         // what is being read is a routine's body, BEGIN ATOMIC ...; END, whose statements are none of the text's
@@ -95,7 +96,7 @@ func (p *parser) begin() {
 	if t.Kind != sqllex.Word {
 		return
 	}
-	p.first = p.text(t)
+	p.first, p.firstAt = p.text(t), t.Start
 	second := ""
 	if t = ahead.Next(); t.Kind == sqllex.Word {
 		second = p.text(t)
@@ -131,11 +132,11 @@ func (p *parser) end() {
 func (p *parser) word(t sqllex.Token) error {
 	switch word := p.text(t); {
 	case sqllex.Equal(word, "create"):
-		p.routine = p.routine || p.begins("create") && p.createsRoutine()
+		p.routine = p.routine || p.begins(t) && p.createsRoutine()
 	case sqllex.Equal(word, "begin"):
 		p.atomic = p.atomic || p.routine && p.beginsAtomic()
 	case sqllex.Equal(word, "do"):
-		p.block = p.block || p.begins("do") && p.startsBlock()
+		p.block = p.block || p.begins(t) && p.startsBlock()
 	case sqllex.Equal(word, "of"):
 		prev, prev2 := p.lex.Prev()
 		if sqllex.OneOf(prev, "update", "share") && sqllex.OneOf(prev2, "for", "key") {
@@ -157,9 +158,9 @@ func (p *parser) word(t sqllex.Token) error {
 	return nil
 }
 
-// begins reports whether the statement may begin with word. In a body it always may: BEGIN and THEN begin statements
+// begins reports whether the statement may begin with a word. In a body it always may: BEGIN and THEN begin statements
 // there. Elsewhere, as in SELECT t.do language, the word is a name.
-func (p *parser) begins(word string) bool { return p.depth > 0 || sqllex.Equal(p.first, word) }
+func (p *parser) begins(t sqllex.Token) bool { return p.depth > 0 || t.Start == p.firstAt }
 
 // startsBlock tells DO $$ ... $$ from ON CONFLICT DO NOTHING.
 func (p *parser) startsBlock() bool {

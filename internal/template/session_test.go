@@ -238,6 +238,7 @@ func TestCommits(t *testing.T) {
 		"CREATE PROCEDURE p() begin /* */ atomic END; END":                                           true,
 		"CREATE FUNCTION f() RETURNS int RETURN (SELECT begin atomic FROM t); END":                   true,
 		"CREATE TABLE f (begin atomic); END":                                                         true,
+		"CREATE VIEW v AS SELECT x.create function, x.begin atomic FROM x; END; SELECT 1":            true,
 		"CREATE FUNCTION f() RETURNS int AS 'BEGIN ATOMIC' LANGUAGE sql; END":                        true,
 		"CREATE FUNCTION f() RETURNS int AS $$ BEGIN ATOMIC SELECT 1 $$ LANGUAGE plpgsql; END":       true,
 		"CREATE FUNCTION {{tables.f}}() BEGIN ATOMIC SELECT 1 FROM {{tables.t}}; END; SELECT 'end;'": false,

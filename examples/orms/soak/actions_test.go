@@ -30,6 +30,7 @@ var work = []action{
 	{name: "write", run: write},
 	{name: "transfer", run: transfer},
 	{name: "prepared statement", run: prepared},
+	{name: "two tenants at once", run: twoTenants},
 	{name: "facade", run: facade},
 	{name: "GORM", run: readWithGORM},
 	{name: "GORM's transaction", run: writeWithGORM},
@@ -66,14 +67,14 @@ func readTable(ctx context.Context, a *actor) error {
 }
 
 func write(ctx context.Context, a *actor) error {
-	rows, err := a.db.QueryContext(ctx, a.sql("INSERT INTO {{tables.notes}} (text) VALUES ($1) RETURNING tenant"), "of "+a.tenant)
+	rows, err := a.db.QueryContext(ctx, a.sql("INSERT INTO {{tables.notes}} (text) VALUES ($1) RETURNING tenant"), a.text("returned"))
 	if err := wantRows(1)(a.readAll("RETURNING", rows, err)); err != nil {
 		return err
 	}
-	if _, err := a.db.ExecContext(ctx, a.sql("UPDATE {{tables.notes}} SET text = $1 WHERE id = 1"), "changed by "+a.tenant); err != nil {
+	if _, err := a.db.ExecContext(ctx, a.sql("UPDATE {{tables.notes}} SET text = $1 WHERE id = 1"), a.text("changed")); err != nil {
 		return err
 	}
-	_, err = a.db.ExecContext(ctx, a.sql("DELETE FROM {{tables.notes}} WHERE id > 20"))
+	_, err = a.read(ctx, "DELETE", a.db, a.sql("DELETE FROM {{tables.notes}} WHERE id > $1 RETURNING tenant"), 20)
 	return err
 }
 
@@ -123,6 +124,23 @@ func prepared(ctx context.Context, a *actor) error {
 	})
 }
 
+// twoTenants asks for another tenant's row in the middle of a transaction.
+func twoTenants(ctx context.Context, a *actor) error {
+	own, other := a.tenant, a.tenants[a.random.IntN(schemas)]
+	return a.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for _, step := range []struct {
+			tenant string
+			ctx    context.Context
+		}{{own, ctx}, {other, driver.WithSchema(ctx, other)}, {own, ctx}} {
+			a.tenant = step.tenant
+			if err := wantRows(1)(a.read(step.ctx, "a transaction of two", tx, a.sql(accountByID), a.account())); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 func facade(ctx context.Context, a *actor) error {
 	db := a.facade.ForSchema(a.tenant)
 	ctx = driver.WithSchema(ctx, a.tenants[a.random.IntN(schemas)]) // which does not matter
@@ -130,11 +148,11 @@ func facade(ctx context.Context, a *actor) error {
 	if err := db.SelectContext(ctx, &tenants, a.sql("SELECT tenant FROM {{tables.accounts}} WHERE id > $1"), a.account()); err != nil {
 		return err
 	}
-	rows := []map[string]any{{"text": "many"}, {"text": "more"}}
+	rows := []map[string]any{{"text": a.text("many")}, {"text": a.text("more")}}
 	if _, err := db.ExecMany(ctx, a.sql("INSERT INTO {{tables.notes}} (text) VALUES (:text)"), rows); err != nil {
 		return err
 	}
-	if _, err := db.CopyFrom(ctx, "notes", []string{"text"}, [][]any{{"copied"}}); err != nil {
+	if _, err := db.CopyFrom(ctx, "notes", []string{"text"}, [][]any{{a.text("copied")}}); err != nil {
 		return err
 	}
 	for tenant, err := range schemadb.Each[string](ctx, db, a.sql("SELECT tenant FROM {{tables.notes}}")) {
@@ -171,7 +189,7 @@ func raw(ctx context.Context, a *actor) error {
 		if a.bare {
 			table = pgx.Identifier{"notes"}
 		}
-		_, err = conn.CopyFrom(ctx, table, []string{"text"}, pgx.CopyFromRows([][]any{{"copied by Raw"}}))
+		_, err = conn.CopyFrom(ctx, table, []string{"text"}, pgx.CopyFromRows([][]any{{a.text("copied by Raw")}}))
 		return err
 	})
 }

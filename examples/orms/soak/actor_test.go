@@ -66,6 +66,9 @@ func (a *actor) sql(query string) string {
 	return strings.NewReplacer("{{tables.", "", "}}", "").Replace(query)
 }
 
+// text returns the text of a note, which says whose it is: the column tenant says only in which table it has come to lie.
+func (a *actor) text(what string) string { return a.tenant + ": " + what }
+
 // account returns the id of any account.
 func (a *actor) account() int { return 1 + a.random.IntN(accounts) }
 

@@ -29,6 +29,13 @@ type account struct {
 	Balance int
 }
 
+// note is a row of a tenant's notes, for GORM.
+type note struct {
+	ID     int64
+	Tenant string `gorm:"default:(-)"`
+	Text   string
+}
+
 // model returns GORM's session for the actor's table. It keeps prepared statements for all tenants alike.
 func (a *actor) model(ctx context.Context, db *gorm.DB) *gorm.DB {
 	return db.WithContext(ctx).Table(a.sql("{{tables.accounts}}"))
@@ -64,6 +71,6 @@ func writeWithGORM(ctx context.Context, a *actor) error {
 				return err
 			}
 		}
-		return nil
+		return tx.Table(a.sql("{{tables.notes}}")).Create(&note{Text: a.text("of GORM")}).Error
 	})
 }

@@ -182,7 +182,7 @@ func (w *world) count(action string, err error) {
 	}
 }
 
-// summary returns what was done how often, and a list of the actions that never worked.
+// summary returns what was done how often, and a list of the actions that never worked, or hardly ever.
 func (w *world) summary() (text string, never []string) {
 	var lines []string
 	for _, a := range w.actions() {
@@ -190,7 +190,7 @@ func (w *world) summary() (text string, never []string) {
 		if n == nil {
 			n = &tally{}
 		}
-		if n.done == 0 {
+		if n.done == 0 || n.failed > n.done+10 {
 			never = append(never, a.name)
 		}
 		lines = append(lines, fmt.Sprintf("%-24s %7d done %6d failed", a.name, n.done, n.failed))
@@ -207,7 +207,8 @@ func (w *world) actions() []action {
 func (w *world) checkData(ctx context.Context) error {
 	for _, schema := range append([]string{"public"}, w.tenants...) {
 		name := pgx.Identifier{schema}.Sanitize()
-		query := fmt.Sprintf(`SELECT (SELECT count(*) FROM %[1]s.accounts WHERE tenant <> $1) + (SELECT count(*) FROM %[1]s.notes WHERE tenant <> $1),
+		query := fmt.Sprintf(`SELECT (SELECT count(*) FROM %[1]s.accounts WHERE tenant <> $1) + (SELECT count(*) FROM %[1]s.notes WHERE tenant <> $1) +
+				(SELECT count(*) FROM %[1]s.notes WHERE text NOT IN ('first', 'second', $2) AND NOT starts_with(text, $1 || ': ')),
 			(SELECT sum(balance) FROM %[1]s.accounts), (SELECT count(*) FROM %[1]s.notes WHERE text = $2),
 			(SELECT count(*) FROM %[1]s.notes WHERE tenant = 'public')`, name)
 		var foreign, sum, undone, inPublic int
