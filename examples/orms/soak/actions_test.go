@@ -61,7 +61,7 @@ func wantRows(want int) func(n int, err error) error {
 }
 
 func readTable(ctx context.Context, a *actor) error {
-	_, err := a.read(ctx, "a join", a.db, a.sql("SELECT n.tenant FROM {{tables.notes}} n JOIN {{tables.accounts}} a USING (tenant) WHERE a.id < $1"),
+	_, err := a.read(ctx, "a join", a.db, a.sql("SELECT n.tenant FROM {{tables.notes}} n JOIN {{tables.accounts}} a USING (tenant) WHERE a.id = $1"),
 		a.account())
 	return err
 }
