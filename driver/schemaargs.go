@@ -24,55 +24,71 @@ func (c *conn) schemaArgs(o *order, args []any) []any {
 	if !c.connector.schemaArgs {
 		return args
 	}
-	var replaced []any // a copy: the arguments are the caller's
-	replace := func(i int, value any) {
-		if replaced == nil {
-			replaced = slices.Clone(args)
-		}
-		replaced[i] = value
+	r := replacedArgs{args: args, schema: o.schema, syntax: c.connector.settings.syntax}
+	if r.templates() {
+		o.templated = true // this driver is to send it, if it may: pgx does not know what the server expects
 	}
-	syntax := c.connector.settings.syntax
-	var openers map[string][]int // {{tables or <<tables, and where
-	for i := range args {
-		text, _ := args[i].(string)
-		if name, ok := template.ParseValue(text, syntax); ok {
-			schema, table := name.In(o.schema)
-			if table == "" {
-				replace(i, schema)
-				continue
-			}
-			o.templated = true // this driver is to send it, if it may: pgx does not know what the server expects
-			replace(i, tableArg{qualified: name.Qualified(o.schema), name: table})
+	r.halves()
+	return r.args
+}
+
+// replacedArgs are the arguments of a statement, some of which are replaced.
+type replacedArgs struct {
+	args   []any
+	copied bool // they are the caller's until then
+	schema string
+	syntax template.Syntax
+}
+
+func (r *replacedArgs) replace(i int, value any) {
+	if !r.copied {
+		r.args, r.copied = slices.Clone(r.args), true
+	}
+	r.args[i] = value
+}
+
+// templates replaces those that are whole templates, and reports whether one of them was a table's.
+func (r *replacedArgs) templates() (tables bool) {
+	for i := range r.args {
+		text, _ := r.args[i].(string)
+		name, ok := template.ParseValue(text, r.syntax)
+		if !ok {
 			continue
 		}
-		if template.OpensValues(text) {
-			if openers == nil {
-				openers = make(map[string][]int)
-			}
-			openers[text] = append(openers[text], i)
+		schema, table := name.In(r.schema)
+		if table == "" {
+			r.replace(i, schema)
+			continue
 		}
+		tables = true
+		r.replace(i, tableArg{qualified: name.Qualified(r.schema), name: table})
 	}
-	for first, at := range openers { // two at most, or a long list of rows would take quadratic time
-		closed := false
-		for j := range args {
-			second, _ := args[j].(string)
-			if name, ok := template.ParseValues(first, second, syntax); ok {
-				_, table := name.In(o.schema)
-				replace(j, table)
+	return tables
+}
+
+// halves replaces {{tables and users}}, wherever they stand. There are two ways to write the first half, so that a long list of rows
+// is gone through four times at most.
+func (r *replacedArgs) halves() {
+	for _, first := range template.FirstHalves {
+		schema, closed := "", false
+		if !slices.Contains(r.args, any(first)) {
+			continue
+		}
+		for i := range r.args {
+			second, _ := r.args[i].(string)
+			if name, ok := template.ParseHalves(first, second, r.syntax); ok {
+				var table string
+				schema, table = name.In(r.schema)
+				r.replace(i, table)
 				closed = true
 			}
 		}
-		for _, i := range at {
-			if closed {
-				schema, _ := template.Name{}.In(o.schema)
-				replace(i, schema)
+		for i := range r.args {
+			if closed && r.args[i] == any(first) {
+				r.replace(i, schema)
 			}
 		}
 	}
-	if replaced == nil {
-		return args
-	}
-	return replaced
 }
 
 // namedSchemaArgs is schemaArgs for arguments of database/sql.

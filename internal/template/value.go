@@ -17,12 +17,12 @@ func ParseValue(text string, syntax Syntax) (Name, bool) {
 	return Name{Schema: t.schema, Table: t.table}, ok && (t.schema == "" || CheckSchema(t.schema) == nil)
 }
 
-// OpensValues reports whether a value may be the first of two for [ParseValues].
-func OpensValues(first string) bool { return opens(first) && first[2:]+"." == tablesDot }
+// FirstHalves are what a table's template begins with that was cut at its first dot.
+var FirstHalves = []string{"{{tables", "<<tables"}
 
-// ParseValues reads two values that are one whole template, cut at its dot: {{tables and users}}.
-func ParseValues(first, second string, syntax Syntax) (Name, bool) {
-	if !OpensValues(first) || strings.Contains(second, ".") {
+// ParseHalves reads two values that are one whole template, cut at its dot: one of FirstHalves, and users}}.
+func ParseHalves(first, second string, syntax Syntax) (Name, bool) {
+	if strings.Contains(second, ".") || !strings.HasSuffix(second, closer(first[0])) {
 		return Name{}, false
 	}
 	return ParseValue(first+"."+second, syntax)

@@ -38,18 +38,18 @@ func TestParseValue(t *testing.T) {
 	}
 }
 
-func TestParseValues(t *testing.T) {
+func TestParseHalves(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ first, second string }{{"{{tables", "users}}"}, {"<<tables", "users>>"}} {
-		got, ok := template.ParseValues(tt.first, tt.second, template.Both)
+		got, ok := template.ParseHalves(tt.first, tt.second, template.Both)
 		if want := (template.Name{Table: "users"}); !ok || got != want {
 			t.Errorf("%q, %q is %+v (%v), want %+v", tt.first, tt.second, got, ok, want)
 		}
 	}
 	for _, tt := range []struct{ first, second string }{
-		{"{{tables", ""}, {"{{tables", "users"}, {"{{tables", "users>>"}, {"{{tables", "a.b}}"}, {"{{tables.a", "b}}"}, {"", "users}}"}, {"{{schema}}", "users}}"},
+		{"{{tables", ""}, {"{{tables", "users"}, {"{{tables", "users>>"}, {"{{tables", "a.b}}"}, {"{{tables", "}}"},
 	} {
-		if got, ok := template.ParseValues(tt.first, tt.second, template.Both); ok {
+		if got, ok := template.ParseHalves(tt.first, tt.second, template.Both); ok {
 			t.Errorf("%q, %q is %+v, want none", tt.first, tt.second, got)
 		}
 	}
