@@ -114,7 +114,7 @@ func TestRoundTrips(t *testing.T) {
 }
 
 // Visiting many tenants once leaves prepared what is in use, and prepares nothing beyond pgx's own bound.
-func TestScanEvictsNearlyNothing(t *testing.T) {
+func TestScanEvictsNothingInUse(t *testing.T) {
 	t.Parallel()
 	dsn := newTenants(t)
 	const tenants, hot = 500, 20
@@ -137,7 +137,7 @@ func TestScanEvictsNearlyNothing(t *testing.T) {
 	}
 	prepared := func() []string {
 		var names []string
-		rows, err := db.Query("SELECT name || extract(epoch FROM prepare_time) FROM pg_prepared_statements WHERE statement LIKE '%.v WHERE%'")
+		rows, err := db.Query("SELECT name || ' ' || extract(epoch FROM prepare_time) FROM pg_prepared_statements WHERE statement LIKE '%.v WHERE id >= $1'")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,28 +158,20 @@ func TestScanEvictsNearlyNothing(t *testing.T) {
 		visit(i % hot)
 	}
 	after := prepared()
-	const unlucky = 2 // whose place went to a text that the sketch counts together with others, which is a matter of the hash
-	lost := 0
 	for i := range hot {
 		hits := statsOf(t, db).Hits
 		visit(i)
 		if statsOf(t, db).Hits != hits+1 {
-			lost++
+			t.Errorf("tenant %d is not hot any more", i)
 		}
 	}
-	if lost > unlucky {
-		t.Errorf("%d tenants of %d are not hot any more", lost, hot)
-	}
-	lost = 0
 	for _, name := range before {
 		if !slices.Contains(after, name) {
-			lost++
+			t.Errorf("a statement in use was thrown away or prepared again: %s", name)
 		}
 	}
-	if lost > unlucky {
-		t.Errorf("%d statements in use were thrown away or prepared again", lost)
-	}
-	if n := len(after); n > 30 || statsOf(t, db).Evictions > evicted+2*unlucky {
+	// Texts that nobody uses may have to go for one that the sketch counts together with others.
+	if n := len(after); n > 30 || statsOf(t, db).Evictions > evicted+5 {
 		t.Errorf("%d statements are prepared, %+v, %d evictions before", n, statsOf(t, db), evicted)
 	}
 }

@@ -27,7 +27,7 @@ type pathWay struct {
 	tenant func(ctx context.Context, conn *sql.Conn, name string) (context.Context, error)
 	// changes says that each query is another tenant's. Else all are of the same one.
 	changes bool
-	// hand is without database/sql, with no check and no rows read: the least that a switch in the same round trip can cost.
+	// hand is without database/sql and with no check: the least that a switch in the same round trip can cost.
 	hand bool
 }
 
