@@ -18,9 +18,9 @@
 //
 // # Two speeds
 //
-// [Lexer.Next] returns every token. [Lexer.Skim] passes over punctuation, numbers, parameters and every word that is
-// not in a given [WordFilter], in a loop of its own: most callers look for a few words in a long text, and a
-// function call for each word would cost more than the work.
+// [Lexer.Next] returns every token. [Lexer.Skim] passes over punctuation, numbers and every word that is not in a
+// given [WordFilter], in a loop of its own: most callers look for a few words in a long text, and a function call for
+// each word would cost more than the work.
 //
 // A Lexer is a small value. Copying it is the way to look ahead.
 package sqllex

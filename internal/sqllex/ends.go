@@ -1,6 +1,9 @@
 package sqllex
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // Each function here takes the position of a token's first byte (of its opening quote, where there is one) and
 // returns the position behind its last byte, or len(s) if the text ends before the token does.
@@ -134,6 +137,16 @@ func DollarBody(text string, t Token) (tag string, start, end int, closed bool) 
 		return tag, start, t.End - len(tag), true
 	}
 	return tag, start, t.End, false
+}
+
+// ParamNumber returns the n of a [Param] token and the position behind its digits. Letters may follow them in the token;
+// PostgreSQL 15 and later refuse those. What exceeds an int32 becomes the largest one.
+func ParamNumber(text string, t Token) (n, end int) {
+	end = t.Start + 1
+	for ; end < t.End && class[text[end]] == classDigit; end++ {
+		n = int(min(int64(n)*10+int64(text[end]-'0'), math.MaxInt32)) // also where int has 32 bits
+	}
+	return n, end
 }
 
 // endNumber takes letters and underscores too, for 0xff, 1e10 and 1_000: since PostgreSQL 15 nothing else that starts

@@ -1,6 +1,7 @@
 package sqllex_test
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -9,7 +10,7 @@ import (
 )
 
 var kindNames = [...]string{"eof", "word", "ident", "uident", "string", "estring", "pstring", "dollar", "semicolon",
-	"braces", "angles", "number", "param", "punct"}
+	"braces", "angles", "param", "number", "punct"}
 
 // read returns all tokens that next gives, without the EOF.
 func read(next func() sqllex.Token) (tokens []sqllex.Token) {
@@ -325,5 +326,22 @@ func TestTimeIsLinear(t *testing.T) {
 				skim.Prev()
 			}
 		})
+	}
+}
+
+func TestParamNumber(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]int{
+		"$1":                    {1, 2},
+		"$0012+":                {12, 5},
+		"$3abc":                 {3, 2},
+		"$2147483648":           {math.MaxInt32, 11},
+		"$99999999999999999999": {math.MaxInt32, 21},
+	} {
+		l := sqllex.Lexer{Text: text}
+		n, end := sqllex.ParamNumber(text, l.Next())
+		if got := [2]int{n, end}; got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
 	}
 }

@@ -18,8 +18,7 @@ func Parse(text string, syntax Syntax) (Statement, error) {
 	if err := p.run(); err != nil {
 		return Statement{}, err
 	}
-	p.stmt.Info.TransactionControl = p.statements > 0 && p.statements == p.controls
-	p.stmt.Info.Commits = p.stmt.Info.Commits && p.statements > p.controls
+	p.summarize()
 	return p.stmt, nil
 }
 
@@ -42,12 +41,17 @@ type parser struct {
 	depth int
 	loose bool // it need not be SQL: a {{ that is no template means itself
 
-	statements, controls int // how many statements there were, and how many of them control transactions
+	temp      bool // the statement creates something temporary
+	dropsTemp bool // and has ON COMMIT DROP
+
+	// How many statements there were, and how many of them: control transactions; are other ones that look up no tables;
+	// are LOCK and SET CONSTRAINTS.
+	statements, controls, utilities, locks int
 }
 
 // interesting are the words that parser.word looks at.
 var interesting = sqllex.NewWordFilter("of", "to", "index", "create", "do", "temp", "temporary", "hold",
-	"set_config", "pg_temp", "pg_settings", "begin")
+	"set_config", "pg_temp", "pg_settings", "begin", "drop", "into")
 
 func (p *parser) run() (err error) {
 	p.begin()
@@ -75,9 +79,12 @@ func (p *parser) run() (err error) {
 			}
 		case sqllex.DollarString:
 			err = p.dollar(t)
+		case sqllex.Param:
+			n, _ := sqllex.ParamNumber(p.lex.Text, t)
+			p.stmt.Info.Params = max(p.stmt.Info.Params, n)
 		case sqllex.UnicodeIdent:
 			// Its escapes could spell set_config or pg_temp; nobody writes this by accident.
-			p.stmt.Info.SessionState = true
+			p.stmt.Info.SessionState, p.stmt.Info.Temp = true, true
 		}
 	}
 	return err
@@ -87,6 +94,7 @@ func (p *parser) run() (err error) {
 func (p *parser) begin() {
 	p.start = p.lex
 	p.first, p.routine, p.block, p.tails, p.holes = "", false, false, p.tails[:0], len(p.stmt.holes)
+	p.temp, p.dropsTemp = false, false
 	ahead := p.lex
 	t := ahead.Next()
 	if t.Kind == sqllex.EOF || t.Kind == sqllex.Semicolon {
@@ -107,8 +115,9 @@ func (p *parser) begin() {
 	p.classify(second)
 }
 
-// end settles the tails of a statement: those whose opener it has are templates.
+// end settles what the whole of a statement tells. Tails whose opener it has are templates.
 func (p *parser) end() {
+	p.endSession()
 	if len(p.tails) == 0 {
 		return
 	}
@@ -133,6 +142,9 @@ func (p *parser) word(t sqllex.Token) error {
 	switch word := p.text(t); {
 	case sqllex.Equal(word, "create"):
 		p.routine = p.routine || p.begins(t) && p.createsRoutine()
+		if t.Start == p.firstAt || sqllex.Equal(p.first, "explain") {
+			p.stmt.Info.DDL = p.stmt.Info.DDL || !p.isTemporary()
+		}
 	case sqllex.Equal(word, "begin"):
 		p.atomic = p.atomic || p.routine && p.beginsAtomic()
 	case sqllex.Equal(word, "do"):

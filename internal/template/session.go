@@ -13,79 +13,131 @@ func (p *parser) classify(second string) {
 		sqllex.Equal(first, "prepare") && sqllex.Equal(second, "transaction"):
 		p.controls++
 		info.Commits = true
+	case sqllex.Equal(first, "lock"), sqllex.Equal(first, "set") && sqllex.Equal(second, "constraints"):
+		p.locks++
+	case sqllex.OneOf(first, "notify", "unlisten", "checkpoint"):
+		p.utilities++
 	case sqllex.Equal(first, "set"):
-		if sqllex.Equal(second, "constraints") {
-			return
-		}
+		p.utilities++
 		info.Settings = true
 		info.SessionState = info.SessionState || !sqllex.Equal(second, "local")
-	case sqllex.Equal(first, "do"): // it may do anything
-		info.SessionState, info.Settings, info.SchemaDDL, info.DDL, info.Procedural = true, true, true, true, true
-	case sqllex.Equal(first, "call"):
-		info.Procedural = true
-	case sqllex.OneOf(first, "prepare", "deallocate", "discard", "reset", "listen", "load"):
+		info.Role = info.Role || p.namesRole()
+	case sqllex.OneOf(first, "deallocate", "discard", "reset", "listen"):
 		// DEALLOCATE and DISCARD remove what pgx believes to be prepared, RESET what was set when the connection was made.
+		p.utilities++
 		info.SessionState, info.Settings = true, true
 		info.Forgets = info.Forgets || sqllex.OneOf(first, "deallocate", "discard") && sqllex.Equal(second, "all")
-	case sqllex.OneOf(first, "alter", "drop"):
+		info.Role = info.Role || sqllex.OneOf(first, "discard", "reset") && sqllex.Equal(second, "all") ||
+			sqllex.Equal(first, "reset") && p.namesRole()
+	case sqllex.OneOf(first, "prepare", "load"):
+		info.SessionState, info.Settings = true, true
+	default:
+		p.classifyDDL(second)
+	}
+}
+
+// classifyDDL is classify for statements that change the database. CREATE is in word, because of EXPLAIN.
+func (p *parser) classifyDDL(second string) {
+	first, info := p.first, &p.stmt.Info
+	switch {
+	case sqllex.Equal(first, "do"): // it may do anything
+		info.SessionState, info.Settings, info.SchemaDDL, info.DDL, info.Procedural, info.Role = true, true, true, true, true, true
+	case sqllex.Equal(first, "call"):
+		info.DDL, info.Procedural, info.Role = true, true, true
+	case sqllex.OneOf(first, "alter", "drop", "import"):
 		info.DDL = true
-		info.SchemaDDL = info.SchemaDDL || sqllex.Equal(second, "schema")
+		info.SchemaDDL = info.SchemaDDL || !sqllex.Equal(first, "import") && sqllex.Equal(second, "schema")
 	case sqllex.Equal(first, "create"):
-		info.DDL = info.DDL || sqllex.Equal(second, "or")
 		info.SchemaDDL = info.SchemaDDL || sqllex.Equal(second, "schema")
 	}
+}
+
+// namesRole reports whether the statement, a SET or a RESET, is about the role or the session authorization. These are
+// settings as well, so SET role = 'bob' is SET ROLE.
+func (p *parser) namesRole() bool {
+	l := p.start
+	l.Next()
+	t := l.Next()
+	for sqllex.OneOf(p.text(t), "local", "session") {
+		t = l.Next()
+	}
+	name := p.text(t)
+	t = l.Next()
+	return sqllex.OneOf(name, "role", `"role"`, "authorization", "session_authorization", `"session_authorization"`) &&
+		p.text(t) != "." // SET role.x is another setting
 }
 
 // sessionWord looks at a word, wherever it stands, that may leave something in the session. Too much costs a new
 // connection, too little shows one tenant what another one left, so doubt counts as yes.
 func (p *parser) sessionWord(word string) {
-	state := false
+	info := &p.stmt.Info
 	switch {
 	case sqllex.OneOf(word, "temp", "temporary"):
 		prev, _ := p.lex.Prev()
-		state = sqllex.OneOf(prev, "create", "replace", "local", "global", "into")
+		p.temp = p.temp || sqllex.OneOf(prev, "create", "replace", "local", "global", "into")
+	case sqllex.Equal(word, "drop"):
+		prev, prev2 := p.lex.Prev()
+		p.dropsTemp = p.dropsTemp || sqllex.Equal(prev, "commit") && sqllex.Equal(prev2, "on")
 	case sqllex.Equal(word, "hold"):
 		prev, _ := p.lex.Prev()
-		state = sqllex.Equal(p.first, "declare") && sqllex.Equal(prev, "with")
-	case sqllex.Equal(word, "pg_settings"): // UPDATE pg_settings is SET
+		info.SessionState = info.SessionState || sqllex.Equal(p.first, "declare") && sqllex.Equal(prev, "with")
+	case sqllex.Equal(word, "pg_settings"):
 		prev, _ := p.lex.Prev()
-		state = sqllex.OneOf(prev, "update", "only", "") // "" is behind pg_catalog and a dot, say
+		if sqllex.OneOf(prev, "update", "only", "") { // "" is behind pg_catalog and a dot, say
+			p.settingsView()
+		}
 	case sqllex.Equal(word, "pg_temp"):
-		state = true
+		info.SessionState, info.Temp = true, true
 	case sqllex.Equal(word, "set_config"):
-		p.stmt.Info.Settings = true
-		state = !p.callsLocally()
+		p.setConfig()
+	case sqllex.Equal(word, "into"): // SELECT INTO creates a table
+		prev, _ := p.lex.Prev()
+		info.DDL = info.DDL || !sqllex.OneOf(prev, "insert", "merge") && !p.isTemporary()
 	}
-	p.stmt.Info.SessionState = p.stmt.Info.SessionState || state
 }
 
 // sessionIdent is sessionWord for a quoted identifier.
 func (p *parser) sessionIdent(name string) {
-	p.stmt.Info.Settings = p.stmt.Info.Settings || name == "set_config"
-	state := name == "pg_settings" || name == "pg_temp" || name == "set_config" && !p.callsLocally()
-	p.stmt.Info.SessionState = p.stmt.Info.SessionState || state
+	switch name {
+	case "pg_settings":
+		p.settingsView()
+	case "pg_temp":
+		p.stmt.Info.SessionState, p.stmt.Info.Temp = true, true
+	case "set_config":
+		p.setConfig()
+	}
 }
 
-// callsLocally reports whether the arguments that follow set_config end with the word true: the setting then ends
-// with the transaction. Longer lists than anybody writes count as no.
-func (p *parser) callsLocally() bool {
-	const most = 64
-	ahead, depth := p.lex, 0
-	var last, last2 sqllex.Token
-	for range most {
-		t := ahead.Next()
-		switch p.text(t) {
-		case "":
-			return false
-		case "(":
-			depth++
-		case ")":
-			depth--
-		}
-		if depth == 0 {
-			return last.Kind == sqllex.Word && sqllex.Equal(p.text(last), "true") && p.text(last2) == ","
-		}
-		last2, last = last, t
+// settingsView is for a text that may change the view pg_settings: an UPDATE of it is a SET.
+func (p *parser) settingsView() {
+	info := &p.stmt.Info
+	info.SessionState = true
+	if sqllex.Equal(p.first, "update") {
+		info.Settings, info.Role = true, true
 	}
-	return false
+}
+
+// isTemporary looks at the words behind CREATE or INTO.
+func (p *parser) isTemporary() bool {
+	ahead := *p
+	ahead.skipWords("or", "replace", "local", "global")
+	t := ahead.lex.Next()
+	return t.Kind == sqllex.Word && sqllex.OneOf(p.text(t), "temp", "temporary")
+}
+
+// endSession settles what only the end of a statement tells.
+func (p *parser) endSession() {
+	if p.temp {
+		p.stmt.Info.Temp = true
+		p.stmt.Info.SessionState = p.stmt.Info.SessionState || !p.dropsTemp
+	}
+}
+
+// summarize settles what only the end of the text tells.
+func (p *parser) summarize() {
+	info, plain := &p.stmt.Info, p.controls+p.utilities
+	info.TransactionControl = p.statements > 0 && p.statements == p.controls
+	info.Commits = info.Commits && p.statements > p.controls
+	info.NoNames = p.statements > 0 && p.statements == plain
+	info.NoSnapshot = p.locks > 0 && p.statements == plain+p.locks
 }

@@ -27,19 +27,28 @@ type Statement struct {
 	mayNest bool // there are parts that could be a template together with what is emitted: see checkNested
 }
 
-// Info is what the driver has to know about a text besides its templates. A text of several statements has what any
-// of them has.
+// Info describes a text apart from its templates. A text of several statements has what any of them has, unless
+// a field says otherwise. What a dollar-quoted body does counts only for DO, and there everything is assumed.
 type Info struct {
 	// SessionState: it leaves something in the session that outlives the statement and its transaction: SET, RESET,
-	// temporary tables, PREPARE, LISTEN, cursors WITH HOLD, set_config, DO (which may do any of these).
+	// temporary objects, PREPARE, LISTEN, cursors WITH HOLD, set_config, DO (which may do any of these). A temporary table
+	// with ON COMMIT DROP leaves nothing. For set_config with a parameter as its third argument, see LocalParams.
 	SessionState bool
+	// Temp: it creates a temporary object of any kind, also one that ON COMMIT DROP removes, or mentions the schema
+	// pg_temp. For DO and CALL, which may create one, it is false.
+	Temp bool
 	// Settings: it changes settings, if only until the end of its transaction: SET LOCAL, set_config(..., true), and most
 	// of what leaves session state.
 	Settings bool
+	// Role: it may change the role or the session authorization: SET ROLE, SET SESSION AUTHORIZATION, their RESET, RESET
+	// ALL, DISCARD ALL, UPDATE pg_settings, DO, CALL, and set_config whose first argument is one of these two settings or is
+	// not a plain literal.
+	Role bool
 	// SchemaDDL: it creates, drops or renames schemas, or is a DO, which may.
 	SchemaDDL bool
-	// DDL: it may change what a statement returns that is prepared already: ALTER, DROP, CREATE OR REPLACE, and DO. What is
-	// new changes nothing, unless it is a temporary table that shadows another.
+	// DDL: it may change what other statements mean, or the types of their parameters and results: CREATE, ALTER, DROP,
+	// IMPORT FOREIGN SCHEMA, SELECT INTO, DO and CALL. What is new counts, because it may shadow something later in the
+	// search path or be a better match for an operator or a function call. What is temporary does not: see Temp.
 	DDL bool
 	// Procedural: it is a CALL or a DO, which may commit what it has done so far and go on.
 	Procedural bool
@@ -49,6 +58,17 @@ type Info struct {
 	Forgets bool
 	// TransactionControl: it is nothing but BEGIN, COMMIT, ROLLBACK, SAVEPOINT, SET TRANSACTION and their relatives.
 	TransactionControl bool
+	// NoNames: all its statements look up no names of tables, and some of them must come before any query: transaction
+	// control, SET (but not SET CONSTRAINTS), RESET, DISCARD, DEALLOCATE, LISTEN, UNLISTEN, NOTIFY, CHECKPOINT.
+	NoNames bool
+	// NoSnapshot: it has LOCK or SET CONSTRAINTS, and otherwise only statements as in NoNames. These two look names up but
+	// take no snapshot, so nothing in front of them in their transaction should take one.
+	NoSnapshot bool
+	// LocalParams has bit n-1 set for each $n that decides whether a set_config is local. If all of these parameters are
+	// true, set_config leaves nothing in the session; if not, it does, and SessionState does not say so.
+	LocalParams uint64
+	// Params is the highest n of a $n outside of literals, comments and dollar quotes, or 0.
+	Params int
 }
 
 // hole is a template's place in the text.
