@@ -104,6 +104,15 @@ func TestCastsToRegTypes(t *testing.T) {
 
 // bodies are dollar-quoted strings: SQL in routines and in DO, data anywhere else.
 var bodies = []expansion{
+	// Labels of PL/pgSQL are not templates.
+	{`DO $$ <<schema>> DECLARE n int; BEGIN <<schema>>LOOP PERFORM <<schema>>.f(); END LOOP; END $$`,
+		`DO $$ <<schema>> DECLARE n int; BEGIN <<schema>>LOOP PERFORM "myapp".f(); END LOOP; END $$`,
+		`DO $$ <<schema>> DECLARE n int; BEGIN <<schema>>LOOP PERFORM f(); END LOOP; END $$`},
+	{`DO $$ BEGIN ALTER DEFAULT PRIVILEGES IN SCHEMA <<schema>> FOR ROLE bob GRANT ALL ON TABLES TO bob; END $$`,
+		`DO $$ BEGIN ALTER DEFAULT PRIVILEGES IN SCHEMA "myapp" FOR ROLE bob GRANT ALL ON TABLES TO bob; END $$`,
+		`DO $$ BEGIN ALTER DEFAULT PRIVILEGES IN SCHEMA public FOR ROLE bob GRANT ALL ON TABLES TO bob; END $$`},
+	{`; <<schema>> LOOP`, `; "myapp" LOOP`, `; public LOOP`}, // outside of bodies nothing is a label
+
 	{`CREATE FUNCTION {{schema}}.f() RETURNS int AS $$ SELECT 1 FROM {{tables.t}} $$ LANGUAGE sql`,
 		`CREATE FUNCTION "myapp".f() RETURNS int AS $$ SELECT 1 FROM "myapp".t $$ LANGUAGE sql`,
 		`CREATE FUNCTION f() RETURNS int AS $$ SELECT 1 FROM t $$ LANGUAGE sql`},

@@ -12,7 +12,11 @@
 //	'{{tables.users}}'::regclass                              a whole literal, cast to a reg type at once
 //
 // Everything else inside literals, quoted identifiers and comments is left alone, and so are the insides of
-// dollar-quoted strings, except for the bodies of CREATE FUNCTION, CREATE PROCEDURE and DO, which are SQL again.
+// dollar-quoted strings, except for the bodies of CREATE FUNCTION, CREATE PROCEDURE and DO, which are SQL again. In a
+// body, a <<schema>> that begins a statement and stands before LOOP, WHILE, FOR, FOREACH, BEGIN or DECLARE is a label
+// of PL/pgSQL.
+//
+// Where PostgreSQL takes no qualified name, as for a trigger or a constraint, the bare name is written: see bareRules.
 //
 // # Migrations
 //

@@ -48,7 +48,8 @@ var words = strings.Split("{{tables.t}} {{schema}} {{schema}}. {{tables.a.b}} {{
 	"{{tables.regclass}} {{tables.function}} {{tables.do}} \"{{tables.t}}\" \"{{tables\".\"t}}\" \"{{tables\" \"t}}\" \"{{schema}}\" "+
 	"\"{{tables \"<<tables\".\"t>>\" {{ }} << >> < { '{{tables.t}}' '{{schema}}' '<<schema>>' ' '' 'a' '\\' \\ e E' u& U&' U&\" & \" "+
 	"\"a\" . . , ; {{shema}} ''{{schema}}'' \\x \\x4 uescape '!' 'it' ' : :: ::regclass regclass [ ( ) - -- /* */ * / $ $$ $a$ $$a$$ 1 a tables schema create function as do "+
-	"for update of rename to index using or language set_config true", " ")
+	"for update of rename to index using or language set_config true alter cluster constraint trigger policy loop begin then "+
+	"<<schema>> on commit drop temp into $1 ,", " ")
 
 // TestRandomTokens checks what FuzzExpand does with texts that look more like SQL.
 func TestRandomTokens(t *testing.T) {

@@ -107,6 +107,9 @@ var migrationLiterals = []expansion{
 
 // migrationDollars are templates in the dollar-quoted strings of a migration.
 var migrationDollars = []expansion{
+	{`DO $$ BEGIN <<schema>> LOOP EXIT; END LOOP; EXECUTE $q$; <<schema>> FOR $q$; END $$`,
+		`DO $$ BEGIN <<schema>> LOOP EXIT; END LOOP; EXECUTE $q$; "myapp" FOR $q$; END $$`,
+		`DO $$ BEGIN <<schema>> LOOP EXIT; END LOOP; EXECUTE $q$; public FOR $q$; END $$`},
 	{`SELECT $$ {{tables.t}} <<schema>> $$`, `SELECT $$ "myapp".t "myapp" $$`, `SELECT $$ t public $$`},
 	{`DO $$ BEGIN EXECUTE $q$ CREATE INDEX {{tables.i}} ON {{tables.t}} (id) $q$; END $$`,
 		`DO $$ BEGIN EXECUTE $q$ CREATE INDEX i ON "myapp".t (id) $q$; END $$`,

@@ -39,6 +39,7 @@ type parser struct {
 
 	body  int // the body being read: index into stmt.bodies plus one, or 0
 	depth int
+	code  bool // it is the body of a routine or a DO
 	loose bool // it need not be SQL: a {{ that is no template means itself
 
 	temp      bool // the statement creates something temporary
@@ -50,8 +51,9 @@ type parser struct {
 }
 
 // interesting are the words that parser.word looks at.
-var interesting = sqllex.NewWordFilter("of", "to", "index", "create", "do", "temp", "temporary", "hold",
-	"set_config", "pg_temp", "pg_settings", "begin", "drop", "into")
+var interesting = sqllex.NewWordFilter("create", "do", "begin", // word
+	"temp", "temporary", "hold", "set_config", "pg_temp", "pg_settings", "drop", "into", // sessionWord
+	"of", "to", "index", "constraint", "trigger", "rule", "policy", "cluster", "using") // bareRules
 
 func (p *parser) run() (err error) {
 	p.begin()
@@ -149,23 +151,9 @@ func (p *parser) word(t sqllex.Token) error {
 		p.atomic = p.atomic || p.routine && p.beginsAtomic()
 	case sqllex.Equal(word, "do"):
 		p.block = p.block || p.begins(t) && p.startsBlock()
-	case sqllex.Equal(word, "of"):
-		prev, prev2 := p.lex.Prev()
-		if sqllex.OneOf(prev, "update", "share") && sqllex.OneOf(prev2, "for", "key") {
-			return p.bareNames()
-		}
-	case sqllex.Equal(word, "to"):
-		if prev, _ := p.lex.Prev(); sqllex.Equal(prev, "rename") {
-			return p.bareName()
-		}
-	case sqllex.Equal(word, "index"):
-		prev, prev2 := p.lex.Prev()
-		if sqllex.OneOf(prev, "create", "using") || sqllex.Equal(prev, "unique") && sqllex.Equal(prev2, "create") {
-			p.skipWords("concurrently", "if", "not", "exists")
-			return p.bareName()
-		}
 	default:
 		p.sessionWord(word)
+		return p.bareWord(word)
 	}
 	return nil
 }
@@ -237,40 +225,6 @@ func (p *parser) skipWords(words ...string) {
 	}
 }
 
-// bareNames reads the list behind FOR UPDATE OF.
-func (p *parser) bareNames() error {
-	for {
-		if err := p.bareName(); err != nil {
-			return err
-		}
-		ahead := p.lex
-		t := ahead.Next()
-		if t.Kind != sqllex.Punct || p.text(t) != "," {
-			return nil
-		}
-		p.lex = ahead
-	}
-}
-
-// bareName reads one name that PostgreSQL takes without a schema.
-func (p *parser) bareName() (err error) {
-	ahead, holes := p.lex, len(p.stmt.holes)
-	switch t := ahead.Next(); t.Kind {
-	case sqllex.Word, sqllex.UnicodeIdent:
-		p.lex = ahead
-	case sqllex.Braces, sqllex.Angles:
-		p.lex = ahead
-		err = p.template(t, true)
-	case sqllex.QuotedIdent:
-		p.lex = ahead
-		err = p.quoted(t, true)
-	}
-	if n := len(p.stmt.holes); err == nil && n > holes && p.stmt.holes[n-1].kind == holePrefix {
-		return p.bareName() // that was only the schema
-	}
-	return err
-}
-
 // dollar reads a dollar-quoted string, if it is the body of a function, a procedure or a DO, or in a migration.
 func (p *parser) dollar(t sqllex.Token) error {
 	tag, start, end, closed := sqllex.DollarBody(p.lex.Text, t)
@@ -284,7 +238,8 @@ func (p *parser) dollar(t sqllex.Token) error {
 		p.stmt.mayNest = p.stmt.mayNest || strings.Contains(source, "{{") || strings.Contains(source, "<<")
 		return nil
 	}
-	inner := parser{lex: sqllex.At(p.lex.Text[:end], start), stmt: p.stmt, depth: p.depth + 1, loose: p.loose || !isBody}
+	inner := parser{lex: sqllex.At(p.lex.Text[:end], start), stmt: p.stmt, depth: p.depth + 1, code: isBody,
+		loose: p.loose || !isBody}
 	inner.stmt.bodies = append(p.stmt.bodies, body{tag: tag, start: start, end: end, outer: p.body})
 	inner.body = len(inner.stmt.bodies)
 	run := inner.run

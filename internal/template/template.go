@@ -16,12 +16,32 @@ func (p *parser) template(t sqllex.Token, bare bool) error {
 		return nil
 	case !ok:
 		return explain(p.lex.Text, t.Start)
+	case t.Kind == sqllex.Angles && m.isSchema && p.isLabel(t.Start+n):
+		p.lex.Seek(t.Start + n)
+		p.stmt.mayNest = true // with another word before it, it would be a template
+		return nil
 	}
 	h := hole{start: t.Start, end: t.Start + n, bare: bare, schema: m.schema, table: m.table}
 	if m.isSchema {
 		h.qualify(p.lex.Text)
 	}
 	return p.place(h)
+}
+
+// isLabel tells a label of PL/pgSQL from a <<schema>> that ends at end. A label begins a statement in the body of a
+// routine, and a loop or a block follows it.
+func (p *parser) isLabel(end int) bool {
+	if !p.code {
+		return false
+	}
+	ahead := sqllex.At(p.lex.Text, end)
+	t := ahead.Next()
+	if t.Kind != sqllex.Word || !sqllex.OneOf(p.text(t), "loop", "while", "for", "foreach", "begin", "declare") {
+		return false
+	}
+	prev, _ := p.lex.Prev()
+	return sqllex.OneOf(prev, "", "begin", "then", "else", "loop",
+		"dump", "on", "off", "error", "use_variable", "use_column") // the ends of #option dump and its like
 }
 
 // qualify decides what {{schema}} is: a schema's name, or, before a dot and a name, what qualifies that name. If
