@@ -4,18 +4,15 @@ import (
 	"context"
 	sqldriver "database/sql/driver"
 	"errors"
-	"fmt"
-	"math/bits"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
-	"github.com/pgdbm/pgdbm/internal/guard"
 	"github.com/pgdbm/pgdbm/internal/native"
+	"github.com/pgdbm/pgdbm/internal/rowscan"
 	"github.com/pgdbm/pgdbm/internal/schemactx"
-	"github.com/pgdbm/pgdbm/internal/template"
 )
 
 // stdlibConn is embedded under another name than Conn, which would hide the method Conn.
@@ -24,29 +21,20 @@ type stdlibConn = stdlib.Conn
 // conn is a *stdlib.Conn whose statements are expanded for their effective schema. It has the optional interfaces that
 // *stdlib.Conn has, and Validator; every method that takes SQL text, or that starts or ends what a schema is
 // remembered for, is overridden here. Like every connection of database/sql, it is used by one goroutine at a time.
+//
+// Each statement goes one way: newStatement says what it is, [execution.run] sends it. What belongs to one statement is
+// in the statement and its execution, what belongs to the transaction in transaction, what belongs to the physical
+// connection in session.
 type conn struct {
 	*stdlibConn
 	connector *Connector
+	session   *session
 
-	tx       *schemactx.Binding // what the context of BeginTx says, while its transaction lasts
-	fixed    *schemactx.Binding // what the Stmt that is executed says, or nil
+	bound    *schemactx.Binding // what the context of BeginTx says, until Commit or Rollback
+	tx       *transaction       // the server's transaction, or nil outside of one
+	path     *searchPath        // nil unless the session follows the DSN's schema in schema_mode=search_path
 	left     leftover           // what statements have left in the session
-	borrower bool               // the context under which it was borrowed says something about the schema, or is not known
-	path     *searchPath        // nil unless the connection follows the DSN's schema in schema_mode=search_path
-
-	followers  string      // what follows the schema in the search_path, as the DSN has it, or ""
-	lastSwitch *pathSwitch // of the path, or nil
-	switched   bool        // its transaction has had a switch
-	displaced  bool        // the session's path is not the DSN's, so that each statement needs a switch
-	under      bool        // the statement has a switch
-	forgets    bool        // the statement makes the server forget what is prepared
-	lost       string      // the schema that it did not find, or ""
-
-	link      *link          // the physical connection's
-	changing  *atomic.Uint32 // what to count up when the statement that is running has changed tables, or nil
-	unsettled *atomic.Uint32 // what to count up when its transaction, which has changed tables, is over, or nil
-	peculiar  bool           // its transaction has changed settings
-	own       *descriptions  // what holds for this session only, or nil
+	borrower bool               // the context under which it was borrowed names a schema, or is not known
 }
 
 var (
@@ -71,95 +59,38 @@ const (
 	leftByBound          // by statements bound to a schema by their context or transaction: nobody else may see it
 )
 
-// newConn wraps a new connection. Its borrower is not known for sure: database/sql may open it in the background for
-// one that waits, without that one's context.
-func newConn(c *Connector, inner *stdlib.Conn, bound bool) *conn {
-	return &conn{stdlibConn: inner, connector: c, borrower: bound || c.bound.Load(), link: linkOf(inner.Conn())}
+// newConn wraps a connection that was just opened, or borrowed from a pgxpool. Its borrower is not known for sure:
+// database/sql may open it in the background for one that waits, without that one's context.
+func newConn(ctx context.Context, c *Connector, inner *stdlib.Conn) (*conn, error) {
+	s, err := sessionOf(ctx, inner.Conn())
+	if err != nil {
+		return nil, err
+	}
+	s.borrows++
+	c.counters.count(s)
+	return &conn{stdlibConn: inner, connector: c, session: s, borrower: schemactx.Of(ctx) != nil || c.bound.Load()}, nil
 }
 
 // Conn returns the underlying connection of pgx, for (*sql.Conn).Raw. What happens to it there is unknown, so the
 // connection counts as having session state from then on.
 func (c *conn) Conn() *pgx.Conn {
-	c.leave(c.borrower || c.tx != nil)
+	c.leave(c.borrower || c.bound != nil)
+	c.session.doubt()
+	c.session.changes.Add(1)
 	if c.path != nil {
 		c.path.known = false
 	}
-	return c.stdlibConn.Conn()
+	return c.session.pgx
 }
 
-// effective returns the schema of a statement: its context's, else its transaction's, else the DSN's. A pinned
-// transaction's counts before its context's. Bound is true unless the DSN decided.
-func (c *conn) effective(ctx context.Context) (schema string, bound bool, err error) {
-	b := schemactx.Choose(schemactx.Of(ctx), c.tx)
-	if c.fixed != nil {
-		b = c.fixed
-	}
-	if b == nil {
-		return c.connector.settings.schema, false, nil
-	}
-	if !c.connector.bound.Load() {
-		c.connector.bound.Store(true)
-	}
-	return b.Schema, true, b.Err
-}
+// pg returns the connection of pgconn.
+func (c *conn) pg() *pgconn.PgConn { return c.session.pgx.PgConn() }
 
-// statement returns query as it is to be sent, and records what it does to the session.
-func (c *conn) statement(ctx context.Context, query string) (order, error) {
-	schema, bound, err := c.effective(ctx)
-	if err != nil {
-		return order{}, err
-	}
-	e, err := c.connector.cache.Get(query, schema)
-	if err != nil {
-		return order{}, err
-	}
-	info := e.Info
-	need := c.connector.settings.required
-	if need != requireNothing && !info.TransactionControl {
-		if need == requireContext && !bound {
-			return order{}, fmt.Errorf("%w (schema_required=context: the DSN's does not count)", ErrSchemaRequired)
-		}
-		if schema == "" {
-			return order{}, ErrSchemaRequired
-		}
-	}
-	o := order{query: query, sql: e.SQL, schema: schema, hash: e.Hash, info: info, templated: e.SQL != query}
-	if o.templated {
-		if err := c.checkLiterals(); err != nil {
-			return order{}, err
-		}
-	}
-	if info.SessionState {
-		c.leave(bound)
-	}
-	c.borrower = c.borrower || bound
-	if c.connector.settings.searchPath && !schemactx.IsQualified(ctx) {
-		o.path = c.switchTo(schema, &o.info)
-	}
-	c.under, c.lost = o.path != nil, ""
-	o.qualified = o.templated
-	if c.under {
-		if err := c.checkLiterals(); err != nil {
-			return order{}, err
-		}
-		o.templated = true
-		o.hash ^= bits.RotateLeft64(template.Hash(schema), 1)
-	}
-	if c.path != nil {
-		if err := c.beforeStatement(ctx, &o); err != nil {
-			return order{}, err
-		}
-	}
-	c.forgets = info.Forgets
-	c.beforeChange(&o, schema)
-	return o, nil
-}
+// inTx reports whether the server is in a transaction, whoever began it.
+func (c *conn) inTx() bool { return c.pg().TxStatus() != 'I' }
 
 // leave records that a statement, or whoever has the pgx.Conn, leaves something in the session.
 func (c *conn) leave(bound bool) {
-	if !guard.Session {
-		return
-	}
 	if bound || c.connector.pooled {
 		c.left = leftByBound
 	} else {
@@ -169,7 +100,7 @@ func (c *conn) leave(bound bool) {
 
 // checkLiterals refuses to rewrite SQL whose literals are not what they seem.
 func (c *conn) checkLiterals() error {
-	if c.stdlibConn.Conn().PgConn().ParameterStatus("standard_conforming_strings") == "off" {
+	if c.pg().ParameterStatus("standard_conforming_strings") == "off" {
 		return errors.New("pgdbm: the session has standard_conforming_strings=off, under which a backslash can hide the " +
 			"end of a literal; set it to on (PostgreSQL's default) for the role, the database or in the DSN")
 	}
@@ -178,48 +109,59 @@ func (c *conn) checkLiterals() error {
 
 // ExecContext expands query and executes it.
 func (c *conn) ExecContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Result, error) {
-	o, err := c.statement(ctx, query)
-	if err != nil {
+	e := execution{conn: c}
+	if err := c.newStatement(ctx, &e.statement, query, values(args)); err != nil {
 		return nil, err
 	}
-	result, err := c.exec(ctx, &o, c.namedSchemaArgs(&o, args))
-	return result, c.afterStatement(err)
+	return e.exec(ctx)
 }
 
-func (c *conn) exec(ctx context.Context, o *order, args []sqldriver.NamedValue) (sqldriver.Result, error) {
-	if o.path != nil {
-		return c.execUnder(ctx, o, args)
+// exec runs a statement whose rows nobody wants.
+func (e *execution) exec(ctx context.Context) (sqldriver.Result, error) {
+	if len(e.args) == 0 && e.pin == nil && !e.conn.session.pinned(&e.statement) {
+		e.mode = pgx.QueryExecModeSimpleProtocol // as pgx does it: the text may be several statements
 	}
-	if len(args) == 0 || isOption(args[0].Value) { // without arguments pgx uses the simple protocol
-		return c.stdlibConn.ExecContext(ctx, o.sql, args)
+	err := e.run(ctx)
+	if err != nil && pgconn.SafeToRetry(err) {
+		return nil, sqldriver.ErrBadConn
 	}
-	if o.way = c.route(o); o.way == wayPgx {
-		return c.stdlibConn.ExecContext(ctx, o.sql, args)
-	}
-	return c.execHere(ctx, o, values(args))
+	return sqldriver.RowsAffected(e.tag.RowsAffected()), err
 }
 
-// QueryContext expands query and executes it. The rows are the driver's own, or pgx's where that has sent the statement.
+// QueryContext expands query and executes it.
 func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
-	o, err := c.statement(ctx, query)
-	if err != nil {
+	r := &rows{execution: execution{conn: c, rows: true}}
+	if err := c.newStatement(ctx, &r.statement, query, values(args)); err != nil {
 		return nil, err
 	}
-	rows, err := c.query(ctx, &o, c.namedSchemaArgs(&o, args))
-	return rows, c.afterStatement(err)
+	return r.query(ctx)
 }
 
-func (c *conn) query(ctx context.Context, o *order, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
-	if o.path != nil {
-		return c.queryUnder(ctx, o, args)
+// query runs a statement and returns its rows.
+func (r *rows) query(ctx context.Context) (sqldriver.Rows, error) {
+	if r.conn.session.tracer != nil {
+		r.traced = append([]any{rowscan.ResultFormats()}, r.traced...) // as pgx's driver does it
 	}
-	if o.sql == "" || len(args) > 0 && isOption(args[0].Value) {
-		return c.stdlibConn.QueryContext(ctx, o.sql, args)
+	err := r.run(ctx)
+	switch {
+	case err == nil:
+		return r, nil
+	case !r.sent && pgconn.SafeToRetry(err): // as of pgx's Query; errors of its Rows are handed on as they are
+		return nil, sqldriver.ErrBadConn
 	}
-	if o.way = c.route(o); o.way == wayPgx {
-		return c.stdlibConn.QueryContext(ctx, o.sql, args)
+	return nil, err
+}
+
+// values returns what pgx gets from database/sql.
+func values(args []sqldriver.NamedValue) []any {
+	if len(args) == 0 {
+		return nil
 	}
-	return c.queryHere(ctx, o, values(args))
+	all := make([]any, len(args))
+	for i := range args {
+		all[i] = args[i].Value
+	}
+	return all
 }
 
 // Prepare is PrepareContext without a context.
@@ -227,44 +169,9 @@ func (c *conn) Prepare(query string) (sqldriver.Stmt, error) {
 	return c.PrepareContext(context.Background(), query)
 }
 
-// PrepareContext prepares query for the effective schema. The statement follows the contexts it is executed under.
-func (c *conn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt, error) {
-	s := &stmt{conn: c, query: query}
-	s.fix()
-	if _, err := s.prepare(ctx); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
 // Begin is BeginTx without a context.
 func (c *conn) Begin() (sqldriver.Tx, error) {
 	return c.BeginTx(context.Background(), sqldriver.TxOptions{})
-}
-
-var errNestedBegin = errors.New("pgdbm: BeginTx: the connection is in a transaction already, and its statements could not " +
-	"be told from this one's, which may belong to another schema; use a savepoint")
-
-// BeginTx begins a transaction whose statements run in the schema of ctx, if ctx names one.
-func (c *conn) BeginTx(ctx context.Context, opts sqldriver.TxOptions) (sqldriver.Tx, error) {
-	if (c.tx != nil || schemactx.Of(ctx) != nil) && c.stdlibConn.Conn().PgConn().TxStatus() != 'I' {
-		return nil, errNestedBegin
-	}
-	c.tx = nil // a statement's own context decides first, so this must not be an earlier transaction's
-	_, bound, err := c.effective(ctx)
-	if err != nil {
-		return nil, err
-	}
-	inner, err := c.stdlibConn.BeginTx(ctx, opts)
-	if err != nil || !bound && c.path == nil {
-		return inner, err
-	}
-	c.tx = schemactx.Of(ctx)
-	if c.tx != nil && c.tx.Taken != nil {
-		c.tx.Taken.Store(true)
-	}
-	c.borrower = c.borrower || bound
-	return &tx{Tx: inner, conn: c}, nil
 }
 
 // ResetSession is called before the connection is borrowed again. It gives the connection up if the last borrower
@@ -282,7 +189,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	if c.left == leftByBound { // somebody between database/sql and us has lost IsValid
 		return sqldriver.ErrBadConn
 	}
-	c.tx, c.borrower = nil, bound
+	c.bound, c.borrower = nil, bound
 	if err := c.stdlibConn.ResetSession(ctx); err != nil {
 		return err
 	}
@@ -302,7 +209,7 @@ func (c *conn) IsValid() bool {
 	if c.left == leftByBound || c.left == leftByDSN && c.connector.clashed.Load() {
 		return false
 	}
-	return !c.stdlibConn.Conn().IsClosed()
+	return !c.session.pgx.IsClosed()
 }
 
 // Close closes the connection, or gives it back to its pgxpool, unless it has something in its session that the next
@@ -311,7 +218,7 @@ func (c *conn) Close() error {
 	if c.connector.pooled && c.left != leftNothing {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		return errors.Join(c.stdlibConn.Conn().Close(ctx), c.stdlibConn.Close())
+		return errors.Join(c.session.pgx.Close(ctx), c.stdlibConn.Close())
 	}
 	return c.stdlibConn.Close()
 }

@@ -12,10 +12,18 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/pgdbm/pgdbm/internal/dsnform"
 	"github.com/pgdbm/pgdbm/internal/native"
-	"github.com/pgdbm/pgdbm/internal/schemactx"
+	"github.com/pgdbm/pgdbm/internal/stmtcache"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
+
+// maxDescriptions is how many texts a Connector remembers the types of, at most twice. With so many it takes about 40 MB: ten
+// thousand tenants with 50 statements each.
+const maxDescriptions = 1 << 18
+
+// maxTemplates is how many templates are remembered, at most twice.
+const maxTemplates = 1 << 12
 
 // cacheBytes bounds the memory in which a Connector remembers expanded statements.
 const cacheBytes = 16 << 20
@@ -33,9 +41,8 @@ type Connector struct {
 	// asked to start with.
 	open func(context.Context) (sqldriver.Conn, startPath, error)
 
-	descriptions *descriptions // of the statements that are not kept prepared
-	shared       *shared       // of their templates
-	generations  generations
+	descriptions *stmtcache.Descriptions // of statements
+	templates    *stmtcache.Descriptions // of the last schema that each template was described in: good for guessing what its columns are
 	counters     counters
 
 	// schemaChanges counts the statements that may have created or dropped a schema.
@@ -94,8 +101,8 @@ func newConnector(s settings, o *options) (*Connector, error) {
 		settings:     s,
 		schemaArgs:   o.schemaArgs,
 		cache:        template.NewCache(cacheBytes, s.syntax),
-		descriptions: newDescriptions(maxDescriptions),
-		shared:       newShared(),
+		descriptions: stmtcache.NewDescriptions(maxDescriptions),
+		templates:    stmtcache.NewDescriptions(maxTemplates),
 	}, nil
 }
 
@@ -186,9 +193,12 @@ func poolConnector(pool *pgxpool.Pool, opts []Option) (*Connector, error) {
 func (c *Connector) connect(ctx context.Context, config *pgx.ConnConfig, o *options) (sqldriver.Conn, startPath, error) {
 	var path startPath
 	if c.settings.searchPath {
-		followers, given := config.RuntimeParams["search_path"]
-		if path.followers = followers; given && followers == "" {
-			path.followers = `""` // nothing follows, not even public
+		path.followers, path.given = config.RuntimeParams["search_path"]
+		if !path.given {
+			path.followers, path.given = dsnform.Option(config.RuntimeParams["options"], "search_path")
+		}
+		if path.given {
+			path.followers = pathOrNone(path.followers)
 		}
 	}
 	if c.settings.searchPath && c.settings.schema != "" {
@@ -206,6 +216,7 @@ func (c *Connector) connect(ctx context.Context, config *pgx.ConnConfig, o *opti
 type startPath struct {
 	full      string // "" for none
 	followers string // what the DSN itself has, or ""
+	given     bool   // the DSN has it
 }
 
 // Connect opens a connection for database/sql. It refuses a server that reads backslashes in '...' as escapes
@@ -223,15 +234,15 @@ func (c *Connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("pgdbm: pgx/v5/stdlib returned a %T, not a *stdlib.Conn", inner), inner.Close())
 	}
-	conn := newConn(c, std, schemactx.Of(ctx) != nil)
-	if err := conn.checkLiterals(); err != nil {
-		return nil, errors.Join(err, inner.Close())
+	conn, err := newConn(ctx, c, std)
+	if err == nil {
+		err = conn.checkLiterals()
 	}
-	conn.followers = path.followers
-	if path.full != "" {
-		if err := conn.startPath(ctx, path.full); err != nil {
-			return nil, errors.Join(err, inner.Close())
-		}
+	if err == nil && c.settings.searchPath {
+		err = conn.startPath(ctx, path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, inner.Close())
 	}
 	return conn, nil
 }

@@ -222,6 +222,7 @@ func writeError(b *strings.Builder, err error) {
 	if errors.As(err, &pgErr) {
 		if pgErr.Code == "25P02" { // an aborted transaction refuses Bind and Parse in two routines
 			pgErr.Routine = ""
+			err = pgErr // and where a statement was not prepared before, pgx puts an error of its own around it
 		}
 		fmt.Fprintf(b, "[%s %s %d] ", pgErr.Code, pgErr.Routine, pgErr.Position)
 	}
@@ -288,7 +289,7 @@ func TestDifferential(t *testing.T) {
 				}
 			}
 			stats, err := driver.StatsOf(ctx, ours)
-			if err != nil || stats.OneShots == 0 != strings.HasPrefix(way, "hot") || stats.Hits == 0 != strings.HasPrefix(way, "describe") {
+			if err != nil || stats.OneShots == 0 != strings.HasPrefix(way, "hot") || stats.Hits == 0 {
 				t.Errorf("the statements did not take the path: %+v, %v", stats, err)
 			}
 		})

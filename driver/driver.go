@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,7 +18,7 @@ import (
 const Name = "pgdbm"
 
 // registered is what database/sql knows as "pgdbm".
-var registered = &Driver{configs: make(map[string]*pgx.ConnConfig)}
+var registered = &Driver{configs: make(map[string]*pgx.ConnConfig), changes: make(map[string]*atomic.Uint64)}
 
 func init() {
 	sql.Register(Name, registered)
@@ -30,6 +31,21 @@ type Driver struct {
 	mu       sync.Mutex
 	configs  map[string]*pgx.ConnConfig // by the names of RegisterConnConfig
 	sequence int
+
+	changes map[string]*atomic.Uint64 // how often this process has changed tables, by the database
+}
+
+// changesOf returns the count for a database. Those of the same name on different servers share it, because there are many ways to one
+// server.
+func (d *Driver) changesOf(database string) *atomic.Uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := d.changes[database]
+	if n == nil {
+		n = new(atomic.Uint64)
+		d.changes[database] = n
+	}
+	return n
 }
 
 var (

@@ -26,12 +26,16 @@ var (
 )
 
 // Pgx returns the connection without counting the session as changed.
-func (n nativeConn) Pgx() *pgx.Conn { return n.stdlibConn.Conn() }
+func (n nativeConn) Pgx() *pgx.Conn { return n.session.pgx }
+
+// Altered makes all connections ask again for what they know about tables.
+func (n nativeConn) Altered() { n.session.changes.Add(1) }
 
 // Schema returns the effective schema.
 func (n nativeConn) Schema(ctx context.Context) (string, error) {
-	o, err := n.statement(ctx, "") // which may be refused
-	return o.schema, err
+	var st statement
+	err := n.newStatement(ctx, &st, "", nil) // which may be refused
+	return st.schema, err
 }
 
 // Enter gives the session the path of the effective schema. It is closed when it is given back, if it had another.
@@ -40,10 +44,11 @@ func (n nativeConn) Enter(ctx context.Context) (path string, moved bool, err err
 	if err != nil {
 		return "", false, err
 	}
-	if w := n.switchTo(schema, &template.Info{}); w != nil {
+	// The schema may be created on the way.
+	if w := n.switchTo(schema, &template.Info{SchemaDDL: true}); w != nil {
 		return w.full, true, n.setPath(ctx, w)
 	}
-	if n.path == nil {
+	if n.path == nil || !n.path.follows {
 		return "", false, nil
 	}
 	return n.path.full, false, nil
@@ -51,105 +56,49 @@ func (n nativeConn) Enter(ctx context.Context) (path string, moved bool, err err
 
 // Query expands query and sends it.
 func (n nativeConn) Query(ctx context.Context, query string, args ...any) (pgx.Rows, error) {
-	if n.Pgx().IsClosed() {
+	if n.session.pgx.IsClosed() {
 		return nil, sqldriver.ErrBadConn
 	}
-	o, err := n.statement(ctx, query)
-	if err != nil {
+	r := &nativeRows{execution{conn: n.conn, rows: true}}
+	if err := n.newStatement(ctx, &r.statement, query, args); err != nil {
 		return nil, err
 	}
-	args = n.schemaArgs(&o, args)
-	if o.path != nil {
-		return n.queryUnder(ctx, &o, args)
-	}
-	formats, rest := resultFormats(args)
-	if o.sql == "" || len(rest) > 0 && isOption(rest[0]) {
-		return n.viaPgx(ctx, &o, args)
-	}
-	if o.way = n.route(&o); o.way == wayPgx {
-		return n.viaPgx(ctx, &o, args)
-	}
-	r := &onceRows{}
-	if err := r.query(ctx, n.conn, &o, rest, formats); err != nil {
-		return nil, n.afterNative(err)
+	if err := r.run(ctx); err != nil {
+		return nil, badConn(err)
 	}
 	return r, nil
 }
 
-// resultFormats takes the formats off the arguments, if they come first.
-func resultFormats(args []any) (pgx.QueryResultFormatsByOID, []any) {
-	if len(args) > 0 {
-		if formats, ok := args[0].(pgx.QueryResultFormatsByOID); ok {
-			return formats, args[1:]
-		}
+// badConn returns ErrBadConn for an error of what provably was not sent.
+func badConn(err error) error {
+	if err != nil && pgconn.SafeToRetry(err) {
+		return sqldriver.ErrBadConn
 	}
-	return nil, args
-}
-
-// viaPgx sends a statement on pgx's own path. It waits for the first row, in case the statement has to be sent again.
-func (n nativeConn) viaPgx(ctx context.Context, o *order, args []any) (pgx.Rows, error) {
-	rows, more, err := n.start(ctx, o, args)
-	if err != nil {
-		return nil, n.afterNative(err)
-	}
-	return &nativeRows{Rows: rows, conn: n.conn, more: more, first: true}, nil
-}
-
-func (n nativeConn) start(ctx context.Context, o *order, args []any) (rows pgx.Rows, more bool, err error) {
-	rows, err = n.Pgx().Query(ctx, o.sql, args...)
-	if err != nil {
-		return nil, false, err
-	}
-	more = rows.Next()
-	return rows, more, rows.Err()
-}
-
-// queryUnder sends a query under its path.
-func (n nativeConn) queryUnder(ctx context.Context, o *order, args []any) (pgx.Rows, error) {
-	written := *o
-	formats, rest, err := n.options(ctx, o, args)
-	if err != nil {
-		return nil, n.afterNative(err)
-	}
-	idle := n.txStatus() == 'I'
-	if !o.needsSession() {
-		o.way = n.route(o)
-		r := &onceRows{}
-		err := r.query(ctx, n.conn, o, rest, formats)
-		if err == nil {
-			return r, nil
-		}
-		if !idle || !refusesGroup(err) {
-			return nil, n.afterNative(err)
-		}
-	}
-	var rows pgx.Rows
-	err = n.apart(ctx, o, func() (err error) {
-		rows, err = n.viaPgx(ctx, &written, args)
-		return err
-	})
-	return rows, err
+	return err
 }
 
 // Do calls fn with query as it is to be sent.
 func (n nativeConn) Do(ctx context.Context, query string, fn func(*pgx.Conn, string, string) error) error {
-	if n.Pgx().IsClosed() {
+	if n.session.pgx.IsClosed() {
 		return sqldriver.ErrBadConn
 	}
-	o, err := n.statement(ctx, query)
-	if err != nil {
+	var st statement
+	if err := n.newStatement(ctx, &st, query, nil); err != nil {
 		return err
 	}
-	call := func() error { return fn(n.Pgx(), o.sql, o.schema) }
-	if o.path != nil {
-		return n.afterNative(n.inTransaction(ctx, o.path, call))
+	call := func() error { return fn(n.Pgx(), st.sql, st.schema) }
+	var err error
+	if st.path != nil {
+		err = n.inTransaction(ctx, st.path, call)
+	} else {
+		err = call()
 	}
-	return n.afterNative(call())
+	return badConn(n.after(&st, false, err))
 }
 
 // inTransaction calls fn under a path: in the transaction that there is, or in one of its own.
 func (c *conn) inTransaction(ctx context.Context, w *pathSwitch, fn func() error) error {
-	if c.txStatus() != 'I' {
+	if c.inTx() {
 		if err := c.setPath(ctx, w); err != nil {
 			return err
 		}
@@ -158,20 +107,23 @@ func (c *conn) inTransaction(ctx context.Context, w *pathSwitch, fn func() error
 	if err := c.checkLiterals(); err != nil {
 		return err
 	}
-	pg := c.stdlibConn.Conn().PgConn()
-	c.switched = true
-	results, err := pg.Exec(ctx, "BEGIN; "+w.text(setPathSQL(w.value, true))).ReadAll()
-	if err != nil {
-		return err
+	pg := c.pg()
+	if _, err := pg.Exec(ctx, "BEGIN; "+w.text(setPathSQL(w.value, true))).ReadAll(); err != nil {
+		return errors.Join(w.missing(err), c.rollback(ctx))
 	}
-	if w.full != "" && string(results[1].Rows[0][0]) != w.full {
-		c.lost = w.schema
+	c.transaction().last = w
+	if err := c.checked(ctx, w, "COMMIT", fn); err != nil {
+		return errors.Join(err, c.rollback(ctx))
 	}
-	err = c.checked(ctx, w, "COMMIT", fn)
-	if err != nil && pg.TxStatus() != 'I' && !pg.IsClosed() {
-		_, rollbackErr := pg.Exec(context.WithoutCancel(ctx), "ROLLBACK").ReadAll()
-		return errors.Join(err, rollbackErr)
+	return nil
+}
+
+// rollback ends the transaction, if there is one.
+func (c *conn) rollback(ctx context.Context) error {
+	if !c.inTx() || c.session.pgx.IsClosed() {
+		return nil
 	}
+	_, err := c.pg().Exec(context.WithoutCancel(ctx), "ROLLBACK").ReadAll()
 	return err
 }
 
@@ -180,13 +132,13 @@ func (c *conn) checked(ctx context.Context, w *pathSwitch, end string, fn func()
 	if err := fn(); err != nil {
 		return err
 	}
-	if w.value == valueOfSchema {
+	if w.checks() {
 		end = w.text(checkText) + "; " + end
 	}
 	if end == "" {
 		return nil
 	}
-	_, err := c.stdlibConn.Conn().PgConn().Exec(ctx, end).ReadAll()
+	_, err := c.pg().Exec(ctx, end).ReadAll()
 	return w.gone(err)
 }
 
@@ -213,53 +165,4 @@ func (n nativeConn) Fixed(ctx context.Context, query string) (string, error) {
 		return e.SQL, n.checkLiterals()
 	}
 	return e.SQL, nil
-}
-
-func (n nativeConn) afterNative(err error) error {
-	err = n.afterStatement(err)
-	if err != nil && pgconn.SafeToRetry(err) {
-		return sqldriver.ErrBadConn
-	}
-	return err
-}
-
-// nativeRows tells its connection when the statement is finished.
-type nativeRows struct {
-	pgx.Rows
-	conn     *conn
-	first    bool // Next was not called yet; more is what pgx said
-	more     bool
-	finished bool
-	err      error
-}
-
-// Next closes the rows after the last one, as pgx does.
-func (r *nativeRows) Next() bool {
-	if r.first {
-		r.first = false
-	} else {
-		r.more = r.Rows.Next()
-	}
-	if r.more {
-		return true
-	}
-	r.Close()
-	return false
-}
-
-// Close closes the rows.
-func (r *nativeRows) Close() {
-	r.Rows.Close()
-	if !r.finished {
-		r.finished = true
-		r.err = r.conn.afterStatement(r.Rows.Err())
-	}
-}
-
-// Err returns the statement's error, with an explanation if its schema is missing.
-func (r *nativeRows) Err() error {
-	if r.finished {
-		return r.err
-	}
-	return r.Rows.Err()
 }

@@ -9,37 +9,31 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// onceRows are the rows of an execution as pgx has them.
-type onceRows struct{ execution }
+// nativeRows are the rows of an execution as pgx has them.
+type nativeRows struct{ execution }
 
-var _ pgx.Rows = (*onceRows)(nil)
+var _ pgx.Rows = (*nativeRows)(nil)
 
 // Close closes the rows.
-func (r *onceRows) Close() {
-	if !r.finished {
-		r.finish(nil)
-		r.err = r.conn.afterStatement(r.err)
-	}
-	r.repairs = nil
-}
+func (r *nativeRows) Close() { r.finish(nil) }
 
 // Err returns the statement's error, for certain once the rows are closed.
-func (r *onceRows) Err() error { return r.err }
+func (r *nativeRows) Err() error { return r.err }
 
 // CommandTag returns what the statement did, once the rows are closed.
-func (r *onceRows) CommandTag() pgconn.CommandTag { return r.tag }
+func (r *nativeRows) CommandTag() pgconn.CommandTag { return r.tag }
 
 // FieldDescriptions returns the columns.
-func (r *onceRows) FieldDescriptions() []pgconn.FieldDescription { return r.fields }
+func (r *nativeRows) FieldDescriptions() []pgconn.FieldDescription { return r.fields }
 
 // Conn returns pgx's connection.
-func (r *onceRows) Conn() *pgx.Conn { return r.conn.stdlibConn.Conn() }
+func (r *nativeRows) Conn() *pgx.Conn { return r.conn.session.pgx }
 
 // TypeMap returns the types that the values are read with.
-func (r *onceRows) TypeMap() *pgtype.Map { return r.Conn().TypeMap() }
+func (r *nativeRows) TypeMap() *pgtype.Map { return r.Conn().TypeMap() }
 
 // Next goes to the next row, and closes the rows behind the last one.
-func (r *onceRows) Next() bool {
+func (r *nativeRows) Next() bool {
 	if r.next() {
 		return true
 	}
@@ -48,10 +42,10 @@ func (r *onceRows) Next() bool {
 }
 
 // RawValues returns the values of the row as they came.
-func (r *onceRows) RawValues() [][]byte { return r.row() }
+func (r *nativeRows) RawValues() [][]byte { return r.row() }
 
 // Scan reads the row into dest, and closes the rows if it cannot.
-func (r *onceRows) Scan(dest ...any) error {
+func (r *nativeRows) Scan(dest ...any) error {
 	err := r.scan(dest)
 	if err != nil {
 		r.fail(err)
@@ -59,7 +53,7 @@ func (r *onceRows) Scan(dest ...any) error {
 	return err
 }
 
-func (r *onceRows) scan(dest []any) error {
+func (r *nativeRows) scan(dest []any) error {
 	if len(dest) == 1 {
 		if whole, ok := dest[0].(pgx.RowScanner); ok {
 			return whole.ScanRow(r)
@@ -69,13 +63,10 @@ func (r *onceRows) scan(dest []any) error {
 }
 
 // fail closes the rows with an error of the caller's side.
-func (r *onceRows) fail(err error) {
-	r.repairs = nil
-	r.finish(err)
-}
+func (r *nativeRows) fail(err error) { r.finish(err) }
 
 // Values returns the values of the row as Go values.
-func (r *onceRows) Values() ([]any, error) {
+func (r *nativeRows) Values() ([]any, error) {
 	row := r.row()
 	if row == nil {
 		return nil, errors.New("rows is closed")
@@ -94,7 +85,7 @@ func (r *onceRows) Values() ([]any, error) {
 	return values, nil
 }
 
-func (r *onceRows) decode(f *pgconn.FieldDescription, src []byte) (any, error) {
+func (r *nativeRows) decode(f *pgconn.FieldDescription, src []byte) (any, error) {
 	m := r.TypeMap()
 	if t, ok := m.TypeForOID(f.DataTypeOID); ok {
 		return t.Codec.DecodeValue(m, f.DataTypeOID, f.Format, src)

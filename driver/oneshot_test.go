@@ -74,7 +74,7 @@ func (c countedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// A one-shot takes one round trip, and one more before the first in each schema, unless another schema's types will do.
+// A one-shot takes one round trip, and one more before the first in each schema, unless the server can infer its types on the way.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	dsn := newTenants(t, "a", "b", odd)
@@ -101,7 +101,11 @@ func TestRoundTrips(t *testing.T) {
 					if what == "in a transaction" {
 						want = 3
 					}
-					if round == 0 && (way == "hot" || schema == "a" || what == "text" || what == "in a transaction") {
+					switch {
+					case what == "in a transaction" && way != "hot": // what is described in a transaction counts only there
+						want++
+					case round > 0:
+					case way == "hot", what == "integer", what == "none" && schema == "a": // for what the columns are, another schema's will do
 						want++
 					}
 					if got := flights.Load() - before; got != want {
@@ -276,8 +280,8 @@ func TestChangedByOthers(t *testing.T) {
 	}
 }
 
-// If the server cannot turn a value that was read in the wrong format into the right one, there is an error, and not once more.
-func TestChangedBeyondRepair(t *testing.T) {
+// A function that comes back with another type is read as what it is now.
+func TestFunctionIsReplaced(t *testing.T) {
 	t.Parallel()
 	dsn := newTenants(t, "a")
 	inA := driver.WithSchema(t.Context(), "a")
@@ -288,9 +292,6 @@ func TestChangedBeyondRepair(t *testing.T) {
 		fill(t, db)
 		q.answer(inA, db, q.sql)
 		admin(t, dsn, "DROP FUNCTION a.f", "CREATE FUNCTION a.f() RETURNS record LANGUAGE sql AS 'SELECT 1, 2'")
-		if got := q.answer(inA, db, q.sql); !strings.Contains(got, "[0A000 record_recv") || !strings.Contains(got, "another type") {
-			t.Errorf("%s: %s", option, got)
-		}
 		want := q.answer(inA, openAs(t, "pgx", dsn), expand(t, q.sql, "a"))
 		if got := q.answer(inA, db, q.sql); got != want {
 			t.Errorf("%s: %s, want %s", option, got, want)
@@ -583,9 +584,7 @@ func TestModesOfPgx(t *testing.T) {
 	dsn := newTenants(t, "a")
 	inA := driver.WithSchema(t.Context(), "a")
 	const query = "SELECT owner FROM {{tables.t}} WHERE id = $1"
-	for _, option := range []string{
-		"default_query_exec_mode=exec", "default_query_exec_mode=describe_exec", "default_query_exec_mode=simple_protocol",
-	} {
+	for _, option := range []string{"default_query_exec_mode=exec", "default_query_exec_mode=simple_protocol"} {
 		db := openOne(t, dsn+"&statement_cache_capacity=1&"+option)
 		for range 3 {
 			wantValue(t, "a", get[string](inA, t, db, query, 1))
@@ -596,16 +595,17 @@ func TestModesOfPgx(t *testing.T) {
 	}
 	cold := openCold(t, dsn)
 	before := statsOf(t, cold)
-	for _, first := range []any{
-		pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol, pgx.QueryResultFormats{0}, pgx.QueryResultFormatsByOID{},
-	} {
+	for _, first := range []any{pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
 		wantValue(t, "a", get[string](inA, t, cold, query, first, 1))
 	}
-	wantValue(t, "a", get[string](inA, t, cold, "SELECT owner FROM {{tables.t}} WHERE id = @id", pgx.NamedArgs{"id": 1}))
 	exec(inA, t, cold, "UPDATE {{tables.t}} SET id = 1")
 	if stats := statsOf(t, cold); stats != before {
 		t.Errorf("%+v, before %+v", stats, before)
 	}
+	for _, first := range []any{pgx.QueryResultFormats{0}, pgx.QueryResultFormatsByOID{}} {
+		wantValue(t, "a", get[string](inA, t, cold, query, first, 1))
+	}
+	wantValue(t, "a", get[string](inA, t, cold, "SELECT owner FROM {{tables.t}} WHERE id = @id", pgx.NamedArgs{"id": 1}))
 	disabled := openOne(t, dsn+"&statement_cache_capacity=0")
 	if err := second(disabled.QueryContext(inA, query, 1)); err == nil || !strings.Contains(err.Error(), "disabled statement cache") {
 		t.Errorf("without a statement cache: %v", err)

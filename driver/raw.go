@@ -37,6 +37,7 @@ func Raw[DB *sql.DB | *sql.Conn](ctx context.Context, db DB, fn func(*pgx.Conn) 
 				return err
 			}
 			c.borrower = bound || ok && c.borrower
+			c.transaction()
 			if path := c.switchTo(schema, &template.Info{}); path != nil {
 				if err := c.setPath(ctx, path); err != nil {
 					return err

@@ -1,7 +1,6 @@
 package driver
 
 import (
-	"context"
 	sqldriver "database/sql/driver"
 	"fmt"
 	"io"
@@ -11,11 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
-
-	"github.com/pgdbm/pgdbm/internal/rowscan"
 )
 
 // rows are the rows of an execution for database/sql. They have what pgx's own have, and give the same values.
@@ -33,27 +28,6 @@ var (
 	_ sqldriver.RowsColumnTypePrecisionScale   = (*rows)(nil)
 	_ sqldriver.RowsColumnTypeScanType         = (*rows)(nil)
 )
-
-// queryHere sends a query.
-func (c *conn) queryHere(ctx context.Context, o *order, args []any) (sqldriver.Rows, error) {
-	return c.queryAs(ctx, o, args, rowscan.ResultFormats())
-}
-
-// queryAs sends a query whose columns are to come in formats.
-func (c *conn) queryAs(ctx context.Context, o *order, args []any, formats pgx.QueryResultFormatsByOID) (sqldriver.Rows, error) {
-	if c.stdlibConn.Conn().IsClosed() {
-		return nil, sqldriver.ErrBadConn
-	}
-	r := &rows{}
-	err := r.query(ctx, c, o, args, formats)
-	switch {
-	case err == nil:
-		return r, nil
-	case r.reader == nil && pgconn.SafeToRetry(err): // as of pgx's Query; errors of its Rows are handed on as they are
-		return nil, sqldriver.ErrBadConn
-	}
-	return nil, err
-}
 
 // Columns returns the columns' names.
 func (r *rows) Columns() []string {
@@ -78,11 +52,20 @@ func (r *rows) ColumnTypeDatabaseTypeName(index int) string {
 // modifierHeader is what PostgreSQL adds to the length, or the precision, in a type's modifier.
 const modifierHeader = 4
 
+// noModifier is the modifier of a type that was declared without a length or a precision.
+const noModifier = -1
+
 // ColumnTypeLength returns the length of a text or a byte string.
 func (r *rows) ColumnTypeLength(index int) (length int64, ok bool) {
 	switch f := &r.fields[index]; f.DataTypeOID {
 	case pgtype.TextOID, pgtype.ByteaOID:
 		return math.MaxInt64, true
+	case pgtype.VarcharOID, pgtype.BPCharOID, pgtype.VarbitOID:
+		if f.TypeModifier == noModifier {
+			return math.MaxInt64, true
+		}
+	}
+	switch f := &r.fields[index]; f.DataTypeOID {
 	case pgtype.VarcharOID, pgtype.BPCharOID:
 		return int64(f.TypeModifier - modifierHeader), true
 	case pgtype.VarbitOID:
@@ -91,14 +74,29 @@ func (r *rows) ColumnTypeLength(index int) (length int64, ok bool) {
 	return 0, false
 }
 
-// ColumnTypePrecisionScale returns the digits of a numeric column, and how many of them stand behind the point.
+// ColumnTypePrecisionScale returns the digits of a numeric column, and how many of them stand behind the point, or the fractional
+// digits of a time, as pgx does since 5.13.
 func (r *rows) ColumnTypePrecisionScale(index int) (precision, scale int64, ok bool) {
-	f := &r.fields[index]
-	if f.DataTypeOID != pgtype.NumericOID {
-		return 0, 0, false
+	const most = 6 // microseconds
+	switch f := &r.fields[index]; f.DataTypeOID {
+	case pgtype.NumericOID:
+		modifier := f.TypeModifier - modifierHeader
+		if f.TypeModifier == noModifier {
+			return 0, 0, false
+		}
+		return int64(modifier >> 16 & 0xffff), int64(modifier & 0xffff), true
+	case pgtype.TimestampOID, pgtype.TimestamptzOID, pgtype.TimeOID, pgtype.TimetzOID:
+		if f.TypeModifier == noModifier {
+			return 0, most, true
+		}
+		return 0, int64(f.TypeModifier), true
+	case pgtype.IntervalOID:
+		if digits := f.TypeModifier & 0xffff; f.TypeModifier != noModifier && digits != 0xffff { // the rest says from year to second
+			return 0, int64(digits), true
+		}
+		return 0, most, true
 	}
-	modifier := f.TypeModifier - modifierHeader
-	return int64(modifier >> 16 & 0xffff), int64(modifier & 0xffff), true
+	return 0, 0, false
 }
 
 // ColumnTypeScanType returns the Go type that a column is best scanned into.
@@ -156,12 +154,13 @@ func (r *rows) end() error {
 	return io.EOF
 }
 
-func (r *rows) typeMap() *pgtype.Map { return r.conn.stdlibConn.Conn().TypeMap() }
+func (r *rows) typeMap() *pgtype.Map { return r.conn.session.pgx.TypeMap() }
 
 // column is how the values of a column are read.
 type column struct {
-	oid  uint32
-	plan pgtype.ScanPlan
+	oid    uint32
+	format int16
+	plan   pgtype.ScanPlan
 }
 
 // scratch is where a value is read into before it becomes a driver.Value.
@@ -246,7 +245,7 @@ func (r *rows) plan() {
 	m := r.typeMap()
 	r.columns = make([]column, len(r.fields))
 	for i, f := range r.fields {
-		r.columns[i] = column{f.DataTypeOID, m.PlanScan(f.DataTypeOID, f.Format, r.scratch.place(f.DataTypeOID))}
+		r.columns[i] = column{f.DataTypeOID, f.Format, m.PlanScan(f.DataTypeOID, f.Format, r.scratch.place(f.DataTypeOID))}
 	}
 }
 

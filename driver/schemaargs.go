@@ -20,14 +20,12 @@ func (a tableArg) Value() (sqldriver.Value, error) { return a.qualified, nil }
 func (a tableArg) String() string { return a.qualified }
 
 // schemaArgs replaces the arguments that are templates, if that was asked for: see [WithSchemaArgs].
-func (c *conn) schemaArgs(o *order, args []any) []any {
+func (c *conn) schemaArgs(st *statement, args []any) []any {
 	if !c.connector.schemaArgs {
 		return args
 	}
-	r := replacedArgs{args: args, schema: o.schema, syntax: c.connector.settings.syntax}
-	if r.templates() {
-		o.templated = true // this driver is to send it, if it may: pgx does not know what the server expects
-	}
+	r := replacedArgs{args: args, schema: st.schema, syntax: c.connector.settings.syntax}
+	r.templates()
 	r.halves()
 	return r.args
 }
@@ -47,8 +45,8 @@ func (r *replacedArgs) replace(i int, value any) {
 	r.args[i] = value
 }
 
-// templates replaces those that are whole templates, and reports whether one of them was a table's.
-func (r *replacedArgs) templates() (tables bool) {
+// templates replaces those that are whole templates.
+func (r *replacedArgs) templates() {
 	for i := range r.args {
 		text, _ := r.args[i].(string)
 		name, ok := template.ParseValue(text, r.syntax)
@@ -60,10 +58,8 @@ func (r *replacedArgs) templates() (tables bool) {
 			r.replace(i, schema)
 			continue
 		}
-		tables = true
 		r.replace(i, tableArg{qualified: name.Qualified(r.schema), name: table})
 	}
-	return tables
 }
 
 // halves replaces {{tables and users}}, wherever they stand. There are two ways to write the first half, so that a long list of rows
@@ -89,26 +85,6 @@ func (r *replacedArgs) halves() {
 			}
 		}
 	}
-}
-
-// namedSchemaArgs is schemaArgs for arguments of database/sql.
-func (c *conn) namedSchemaArgs(o *order, named []sqldriver.NamedValue) []sqldriver.NamedValue {
-	if !c.connector.schemaArgs {
-		return named
-	}
-	named = slices.Clone(named)
-	for i, value := range c.schemaArgs(o, values(named)) {
-		named[i].Value = value
-	}
-	return named
-}
-
-// hasTableArg reports whether the types of the parameters matter.
-func hasTableArg(named []sqldriver.NamedValue) bool {
-	return slices.ContainsFunc(named, func(v sqldriver.NamedValue) bool {
-		_, ok := v.Value.(tableArg)
-		return ok
-	})
 }
 
 // encoded returns the arguments as they are to be encoded for parameters of these types.

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -16,20 +16,23 @@ import (
 
 // searchPath is what a connection knows about its search_path in schema_mode=search_path.
 //
-// The path begins with the DSN's schema. PostgreSQL skips a schema of the path that does not exist, and would go on to
-// public. So while the schema is missing, the session's path is nothing but it: then bare names are not found, and the
+// With a schema in the DSN, the session's path begins with that. PostgreSQL skips a schema of the path that does not exist, and
+// would go on to public. So while the schema is missing, the session's path is nothing but it: then bare names are not found, and the
 // server refuses CREATE TABLE, while CREATE SCHEMA and all that needs no table works.
 type searchPath struct {
-	schema string
-	full   string // with the schema's followers
-	alone  string // without them, while the schema is missing; no pg_temp, or CREATE TABLE would use that
+	followers string      // what follows a schema, as the DSN, its options, the role or the database have it, or ""
+	last      *pathSwitch // the last one that was needed, or nil
+	displaced bool        // the session's path is not the DSN's, so that each statement needs a switch
 
-	pooled  bool      // the session is not the connection's own
+	follows bool   // the session's path is the DSN's schema, and has to be looked after
+	schema  string // that schema
+	full    string // the path with the schema's followers
+	alone   string // without them, while the schema is missing; no pg_temp, or CREATE TABLE would use that
+
 	known   bool      // missing is what the server said last
 	missing bool      // the schema cannot be used
 	checked time.Time // when the server said so
 	changes uint64    // Connector.schemaChanges at that time
-	ddl     bool      // the statement that is running may change schemas
 	inTx    bool      // the path was set, or schemas may have changed, in a transaction that may yet roll back
 }
 
@@ -37,44 +40,82 @@ type searchPath struct {
 // still exists. Others may drop it. It is as old as an idle connection gets until stdlib pings it.
 const recheck = time.Second
 
-func newSearchPath(schema, full string) *searchPath {
-	return &searchPath{schema: schema, full: full, alone: template.QuoteIdent(schema)}
-}
-
 // fullPath puts schema before the DSN's own search_path, or public if it has none. pg_temp comes last, so that a
 // temporary table that somebody left shadows nothing: unless named, it would come first.
-func fullPath(schema, own string) string {
-	return template.QuoteIdent(schema) + ", " + pathWithout(own)
-}
-
-// pathWithout is fullPath for no schema.
-func pathWithout(own string) string {
-	if own == "" {
-		own = "public"
+func fullPath(schema, followers string) string {
+	if followers == "" {
+		followers = "public"
 	}
-	return own + ", pg_temp"
+	return template.QuoteIdent(schema) + ", " + followers + ", pg_temp"
 }
 
 // doubtful reports whether there is a reason to ask the server about the schema again, besides the time that passed.
 func (p *searchPath) doubtful(changes uint64) bool {
-	return !p.known || p.missing || p.changes != changes
+	return p.follows && (!p.known || p.missing || p.changes != changes)
 }
 
-func (p *searchPath) old() bool { return time.Since(p.checked) > recheck }
+func (p *searchPath) old() bool { return p.follows && time.Since(p.checked) > recheck }
 
 var errPath = errors.New("pgdbm: schema_mode=search_path: the session does not have its search_path")
 
 // startPath checks that the session has the path that it was asked to start with. Behind a pooler it may have, now; but the next
 // transaction may be in another session. So there, and where the path was dropped, each statement gets a switch.
-func (c *conn) startPath(ctx context.Context, full string) error {
-	c.path = newSearchPath(c.connector.settings.schema, full)
-	err := c.checkPath(ctx)
-	switch {
-	case errors.Is(err, errPath), err == nil && c.path.pooled:
-		c.path, c.displaced = nil, true
+func (c *conn) startPath(ctx context.Context, start startPath) error {
+	c.path = &searchPath{followers: start.followers}
+	if !start.given {
+		followers, err := c.configuredPath(ctx)
+		if err != nil {
+			return err
+		}
+		c.path.followers = followers
+	}
+	schema := c.connector.settings.schema
+	if schema == "" || c.session.pooler != direct {
+		c.path.displaced = schema != ""
 		return nil
 	}
+	p := c.path
+	p.follows, p.schema, p.full, p.alone = true, schema, fullPath(schema, p.followers), template.QuoteIdent(schema)
+	err := c.setSessionPath(ctx, start.full)
+	if err == nil {
+		err = c.checkPath(ctx)
+	}
+	if errors.Is(err, errPath) {
+		p.follows, p.displaced, err = false, true, nil
+	}
 	return err
+}
+
+// setSessionPath replaces the path that the session was started with, if more is known about what follows by now.
+func (c *conn) setSessionPath(ctx context.Context, started string) error {
+	if started == c.path.full {
+		return nil
+	}
+	const set = "SELECT CASE WHEN current_setting('search_path') = $1 THEN set_config('search_path', $2, false) END"
+	return c.pg().ExecParams(ctx, set, [][]byte{[]byte(started), []byte(c.path.full)}, nil, nil, nil).Read().Err
+}
+
+// configuredPath asks for the search_path that was set for the role or the database (ALTER ROLE, ALTER DATABASE), or returns "".
+// The order is that of PostgreSQL's process_settings.
+func (c *conn) configuredPath(ctx context.Context) (string, error) {
+	const ask = `SELECT pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1)
+FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c
+WHERE c LIKE 'search_path=%' AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))
+AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
+ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1`
+	result := c.pg().ExecParams(ctx, ask, nil, nil, nil, nil).Read()
+	if result.Err != nil || len(result.Rows) == 0 {
+		return "", result.Err
+	}
+	return pathOrNone(string(result.Rows[0][0])), nil
+}
+
+// pathOrNone returns a path in which nothing is written as such.
+func pathOrNone(path string) string {
+	if strings.TrimSpace(path) == "" {
+		return `""` // nothing follows, not even public
+	}
+	return path
 }
 
 // checkPath asks the server whether the path took effect and whether its first schema can be used, and sets the path
@@ -82,18 +123,13 @@ func (c *conn) startPath(ctx context.Context, full string) error {
 func (c *conn) checkPath(ctx context.Context) error {
 	p := c.path
 	changes := c.connector.schemaChanges.Load()
-	pg := c.stdlibConn.Conn().PgConn()
-	const ask = "SELECT current_setting('search_path'), (current_schemas(false))[1] IS NOT DISTINCT FROM $1::name, " +
-		"pg_backend_pid()::text"
+	pg := c.pg()
+	const ask = "SELECT current_setting('search_path'), (current_schemas(false))[1] IS NOT DISTINCT FROM $1::name"
 	result := pg.ExecParams(ctx, ask, [][]byte{[]byte(p.schema)}, nil, nil, nil).Read()
 	if result.Err != nil {
 		return result.Err
 	}
 	current, usable := string(result.Rows[0][0]), string(result.Rows[0][1]) == "t"
-	p.pooled = string(result.Rows[0][2]) != strconv.FormatUint(uint64(pg.PID()), 10)
-	if p.pooled {
-		return nil
-	}
 	if current != p.full && current != p.alone {
 		return fmt.Errorf("%w: it is %s instead of %s; a pooler such as PgBouncer dropped the startup parameter, or the "+
 			"session was changed; connect directly, or use templates with schema_mode=template", errPath, current, p.full)
@@ -114,9 +150,8 @@ func (c *conn) checkPath(ctx context.Context) error {
 }
 
 // beforeStatement asks again, if there is a reason to, before a statement is sent.
-func (c *conn) beforeStatement(ctx context.Context, o *order) error {
-	p, info := c.path, &o.info
-	p.ddl = info.SchemaDDL
+func (c *conn) beforeStatement(ctx context.Context, st *statement) error {
+	p, info := c.path, &st.info
 	if info.SessionState || info.Settings { // SET ROLE, SET search_path, DO: what is known may not be true afterwards
 		defer func() { p.known = false }()
 	}
@@ -124,15 +159,18 @@ func (c *conn) beforeStatement(ctx context.Context, o *order) error {
 		p.known = p.known && !p.inTx
 		return nil
 	}
-	if o.path != nil { // the session's does not matter
+	if st.path != nil || !p.follows { // the session's does not matter
 		return nil
 	}
 	ask := p.doubtful(c.connector.schemaChanges.Load())
-	switch c.stdlibConn.Conn().PgConn().TxStatus() {
+	switch c.pg().TxStatus() {
 	case 'I':
 		ask = ask || p.old()
 	case 'E':
 		ask = false // the server refuses everything
+	}
+	if ask && info.NoSnapshot && p.known && !p.missing && c.inTx() {
+		ask = false // a question would take the snapshot
 	}
 	if !ask {
 		return nil
@@ -147,55 +185,42 @@ func (c *conn) beforeStatement(ctx context.Context, o *order) error {
 	return err
 }
 
-// afterStatement notes what a statement did to the schemas, and explains its error if it is due to a missing one.
-func (c *conn) afterStatement(err error) error {
-	c.afterChange()
-	c.noteSchemas()
-	if c.forgets && err == nil {
-		c.link.forgetPrepared()
+// noteSchemas notes what a statement did to the schemas.
+func (c *conn) noteSchemas(st *statement) {
+	if !st.info.SchemaDDL {
+		return
 	}
-	c.forgets = false
+	c.connector.schemaChanges.Add(1)
+	if c.path != nil && c.inTx() {
+		c.path.inTx = true
+	}
+}
+
+// afterTransaction forgets what may have been rolled back, and tells the other connections what may have been
+// committed.
+func (c *conn) afterTransaction() {
+	if c.path != nil && c.path.inTx && !c.inTx() {
+		c.path.inTx, c.path.known = false, false
+		c.connector.schemaChanges.Add(1)
+	}
+}
+
+// explain explains an error that is due to a missing schema.
+func (c *conn) explain(st *statement, alone bool, err error) error {
 	var known *MissingSchemaError
-	if err == nil || !isUndefined(err) || errors.As(err, &known) {
-		return err
-	}
 	switch {
-	case c.lost != "":
-		return &MissingSchemaError{Schema: c.lost, Err: err}
-	case !c.under && c.path != nil && c.path.missing:
+	case err == nil || !isUndefined(err) || errors.As(err, &known):
+		return err
+	case alone:
+		return &MissingSchemaError{Schema: st.path.schema, Err: err}
+	case st.path == nil && c.path != nil && c.path.follows && c.path.missing:
 		return &MissingSchemaError{Schema: c.path.schema, Err: err}
 	}
 	return err
-}
-
-// noteSchemas notes what a statement did to the schemas.
-func (c *conn) noteSchemas() {
-	p := c.path
-	if p == nil {
-		return
-	}
-	idle := c.stdlibConn.Conn().PgConn().TxStatus() == 'I'
-	if p.ddl {
-		p.ddl = false
-		p.inTx = p.inTx || !idle
-		c.connector.schemaChanges.Add(1)
-	}
-	if idle {
-		c.afterTransaction()
-	}
 }
 
 // isUndefined reports whether a table, a type, a function or a schema was not found.
 func isUndefined(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && slices.Contains([]string{"42P01", "42704", "42883", "3F000"}, pgErr.Code)
-}
-
-// afterTransaction forgets what may have been rolled back, and tells the other connections what may have been
-// committed.
-func (c *conn) afterTransaction() {
-	if c.path.inTx {
-		c.path.inTx, c.path.known = false, false
-		c.connector.schemaChanges.Add(1)
-	}
 }

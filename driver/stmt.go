@@ -6,34 +6,27 @@ import (
 	sqldriver "database/sql/driver"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgdbm/pgdbm/internal/guard"
 	"github.com/pgdbm/pgdbm/internal/schemactx"
+	"github.com/pgdbm/pgdbm/internal/stmtcache"
 )
 
-// maxPrepared is for how many schemas at once a statement is kept prepared on a connection. An application that uses
-// one *sql.Stmt for all its tenants would otherwise fill the server's memory. In further schemas it is executed like a
-// statement that nobody has prepared; where pgx's mode does not allow that, the one that was used longest ago is closed.
-const maxPrepared = 16
+// maxPinned is for how many schemas at once a statement is kept prepared on a connection. An application that uses one *sql.Stmt for
+// all its tenants would otherwise fill the server's memory. In further schemas it is executed like a statement that nobody has prepared.
+const maxPinned = 16
 
-// stmt is a prepared statement. What is prepared on the server is its expansion, so it is prepared again for each
-// schema that it is executed in.
+// stmt is a prepared statement: a text with a pin, which keeps it prepared in the schemas that it is executed in.
 type stmt struct {
-	conn      *conn
-	fixed     *schemactx.Binding // of a text that stays in its schema, or nil
-	query     string             // with its templates
-	last      order              // as it was executed last
-	inputs    int                // the number of parameters
-	described bool               // the server has said so
-	prepared  []prepared         // the one that was used last comes last
-}
-
-type prepared struct {
-	sql  string
-	stmt sqldriver.Stmt // a *stdlib.Stmt
+	conn     *conn
+	fixed    *schemactx.Binding // of a text that stays in its schema, or nil
+	query    string             // with its templates
+	inputs   int                // the number of parameters, or -1 if it is not known yet
+	prepared []*stmtcache.Prepared
 }
 
 var (
@@ -56,108 +49,115 @@ func (s *stmt) fix() {
 	s.query, s.fixed = query, &schemactx.Binding{Schema: string(schema), Err: err}
 }
 
-// prepare returns the statement that is prepared for the effective schema, or nil if it is to be executed without.
-func (s *stmt) prepare(ctx context.Context) (sqldriver.Stmt, error) {
-	s.conn.fixed = s.fixed
-	defer func() { s.conn.fixed = nil }()
-	o, err := s.conn.statement(ctx, s.query)
-	if err != nil {
+// PrepareContext prepares query for the effective schema. The statement follows the contexts it is executed under. Where no schema is
+// named yet, what it needs may not exist: then it is prepared when it is executed.
+func (c *conn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt, error) {
+	if c.session.pgx.IsClosed() {
+		return nil, sqldriver.ErrBadConn
+	}
+	s := &stmt{conn: c, query: query, inputs: -1}
+	s.fix()
+	e := execution{conn: c, ctx: ctx}
+	if err := s.statement(ctx, &e.statement, nil); err != nil {
 		return nil, err
 	}
-	s.last = o
-	if o.path != nil || s.conn.link.mode == pgx.QueryExecModeCacheDescribe { // executed like a statement that nobody has prepared
-		return nil, s.describe(ctx)
-	}
-	sql := o.sql
-	last := len(s.prepared) - 1
-	for i := last; i >= 0; i-- {
-		if p := s.prepared[i]; p.sql == sql || !guard.Statement {
-			if i < last {
-				copy(s.prepared[i:], s.prepared[i+1:])
-				s.prepared[last] = p
-			}
-			return p.stmt, nil
-		}
-	}
-	if len(s.prepared) == maxPrepared && s.conn.link.chooses() {
-		return nil, nil
-	}
-	inner, err := s.conn.stdlibConn.PrepareContext(ctx, sql)
+	inTx := c.inTx()
+	sd, err := c.describe(ctx, &e.statement)
 	if err != nil {
-		return nil, s.conn.afterStatement(err)
-	}
-	if len(s.prepared) == maxPrepared {
-		oldest := s.prepared[0].stmt
-		s.prepared = append(s.prepared[:0], s.prepared[1:]...)
-		if err := oldest.Close(); err != nil {
-			return nil, errors.Join(err, inner.Close())
+		err = c.after(&e.statement, false, err)
+		if s.isEarly(&e.statement, inTx, err) {
+			return s, nil
 		}
+		return nil, err
 	}
-	s.prepared = append(s.prepared, prepared{sql, inner})
-	s.inputs, s.described = inner.NumInput(), true
-	return inner, nil
+	s.inputs = len(sd.ParamOIDs)
+	return s, e.prepare()
 }
 
-// describe asks how many parameters the statement has, when it is prepared, and so whether it is right.
-func (s *stmt) describe(ctx context.Context) error {
-	if s.described {
-		return nil
+// isEarly reports whether an error can be due to a schema that was not named yet.
+func (s *stmt) isEarly(st *statement, inTx bool, err error) bool {
+	follows := st.many || s.conn.connector.settings.searchPath
+	return st.schema == "" && s.fixed == nil && follows && !inTx && isUndefined(err)
+}
+
+// prepare prepares the statement on the server, if that can be, as pgx does.
+func (e *execution) prepare() error {
+	p, err := e.plan(false)
+	if err != nil || p.prepare == "" {
+		return err
 	}
-	sd, err := s.conn.prepare(ctx, &s.last, "")
-	if err != nil {
-		return s.conn.afterStatement(err)
+	g := e.conn.newGroup(e.ctx, e.path)
+	g.pipeline.SendDeallocate(p.prepare)
+	g.pipeline.SendPrepare(p.prepare, e.conn.session.text(&e.statement), p.types.ParamOIDs)
+	if err = g.pipeline.Sync(); err == nil {
+		if _, err = g.begin(); err == nil {
+			err = e.receivePrepared(g, &p)
+		}
 	}
-	s.described, s.inputs = true, len(sd.ParamOIDs)
-	return nil
+	if closeErr := g.pipeline.Close(); err == nil {
+		err = closeErr
+	}
+	return e.conn.after(&e.statement, false, err)
+}
+
+// statement makes st the statement as it is to be executed under ctx.
+func (s *stmt) statement(ctx context.Context, st *statement, args []any) error {
+	b := s.fixed
+	if b == nil {
+		b = schemactx.Choose(schemactx.Of(ctx), s.conn.bound)
+	}
+	err := s.conn.statementFor(ctx, st, b, s.query, args)
+	st.mode, st.pin = pgx.QueryExecModeCacheStatement, s // as in pgx, whatever the DSN's mode is
+	return err
+}
+
+// add keeps a statement prepared until s is closed. S may be nil.
+func (s *stmt) add(p *stmtcache.Prepared) {
+	if s != nil && len(s.prepared) < maxPinned && !slices.Contains(s.prepared, p) {
+		p.Pins++
+		s.prepared = append(s.prepared, p)
+	}
 }
 
 // Close closes the statement for every schema.
 func (s *stmt) Close() error {
-	var errs []error
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second) // as pgx does it
+	defer cancel()
 	for _, p := range s.prepared {
-		errs = append(errs, p.stmt.Close())
+		if p.Pins--; p.Pins == 0 {
+			s.conn.session.drop(p)
+		}
 	}
 	s.prepared = nil
-	return errors.Join(errs...)
+	if len(s.conn.session.unwanted) == 0 || s.conn.session.pgx.IsClosed() {
+		return nil
+	}
+	g := s.conn.newGroup(ctx, nil)
+	if err := g.pipeline.Sync(); err != nil {
+		return err
+	}
+	return g.pipeline.Close()
 }
 
-// NumInput returns the number of parameters.
+// NumInput returns the number of parameters, or -1 if it is not known yet.
 func (s *stmt) NumInput() int { return s.inputs }
 
 // ExecContext executes the statement in the effective schema.
 func (s *stmt) ExecContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Result, error) {
-	inner, err := s.prepare(ctx)
-	if err != nil {
+	e := execution{conn: s.conn}
+	if err := s.statement(ctx, &e.statement, values(args)); err != nil {
 		return nil, err
 	}
-	args = s.conn.namedSchemaArgs(&s.last, args)
-	if inner == nil || hasTableArg(args) {
-		result, err := s.conn.exec(ctx, &s.last, args)
-		return result, s.conn.afterStatement(err)
-	}
-	result, err := inner.(sqldriver.StmtExecContext).ExecContext(ctx, args)
-	if s.conn.outdatedStmt(ctx, err, &s.last) {
-		result, err = inner.(sqldriver.StmtExecContext).ExecContext(ctx, args)
-	}
-	return result, s.conn.afterStatement(err)
+	return e.exec(ctx)
 }
 
 // QueryContext executes the statement in the effective schema.
 func (s *stmt) QueryContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
-	inner, err := s.prepare(ctx)
-	if err != nil {
+	r := &rows{execution: execution{conn: s.conn, rows: true}}
+	if err := s.statement(ctx, &r.statement, values(args)); err != nil {
 		return nil, err
 	}
-	args = s.conn.namedSchemaArgs(&s.last, args)
-	if inner == nil || hasTableArg(args) {
-		rows, err := s.conn.query(ctx, &s.last, args)
-		return rows, s.conn.afterStatement(err)
-	}
-	rows, err := inner.(sqldriver.StmtQueryContext).QueryContext(ctx, args)
-	if s.conn.outdatedStmt(ctx, err, &s.last) {
-		rows, err = inner.(sqldriver.StmtQueryContext).QueryContext(ctx, args)
-	}
-	return rows, s.conn.afterStatement(err)
+	return r.query(ctx)
 }
 
 var errNoContext = errors.New("pgdbm: a statement is executed with ExecContext or QueryContext only, as in pgx/v5/stdlib")

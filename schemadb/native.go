@@ -169,6 +169,9 @@ func (c plainConn) Schema(ctx context.Context) (string, error) { return c.scope.
 // Enter does nothing: pgx knows nothing about schemas.
 func (plainConn) Enter(context.Context) (string, bool, error) { return "", false, nil }
 
+// Altered does nothing: pgx finds out when a statement fails.
+func (plainConn) Altered() {}
+
 // Pgx returns the connection.
 func (c plainConn) Pgx() *pgx.Conn { return c.conn }
 

@@ -104,3 +104,51 @@ func CutKeyword(dsn, key string) string {
 	b.WriteString(dsn[at:])
 	return strings.TrimLeft(b.String(), Space) // at the end, a space may be escaped, and the end of a value
 }
+
+// Option returns the value of a setting in the value of the key options, the command line for the server: -c name=value or
+// --name=value, the last of which counts. A backslash keeps the byte behind it. As there, - and _ in a name are the same.
+func Option(options, name string) (value string, ok bool) {
+	words := optionWords(options)
+	for i := 0; i < len(words); i++ {
+		setting, long := strings.CutPrefix(words[i], "--")
+		if !long {
+			setting, long = strings.CutPrefix(words[i], "-c")
+			if long && setting == "" && i+1 < len(words) {
+				i++
+				setting = words[i]
+			}
+		}
+		key, v, assigned := strings.Cut(setting, "=")
+		if long && assigned && strings.EqualFold(strings.ReplaceAll(key, "-", "_"), name) {
+			value, ok = v, true
+		}
+	}
+	return value, ok
+}
+
+// optionWords splits the value of the key options as PostgreSQL's pg_split_opts does.
+func optionWords(options string) (words []string) {
+	var word strings.Builder
+	inWord := false
+	for i := 0; i < len(options); i++ {
+		switch c := options[i]; {
+		case strings.IndexByte(Space, c) >= 0:
+			if inWord {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			inWord = false
+			continue
+		case c == '\\' && i+1 < len(options):
+			i++
+			word.WriteByte(options[i])
+		default:
+			word.WriteByte(c)
+		}
+		inWord = true
+	}
+	if inWord {
+		words = append(words, word.String())
+	}
+	return words
+}

@@ -37,6 +37,9 @@ type Conn interface {
 	// one that it has while the schema exists; else "". Moved says that it was another. It must not be in a transaction.
 	Enter(ctx context.Context) (path string, moved bool, err error)
 
+	// Altered says that something else than these methods has changed tables, which statements are not to be surprised by.
+	Altered()
+
 	// Pgx returns the connection of pgx, to look at.
 	Pgx() *pgx.Conn
 }

@@ -1,4 +1,4 @@
-package driver
+package stmtcache
 
 import (
 	"maps"
@@ -8,70 +8,78 @@ import (
 	"testing"
 )
 
-func orderOf(i int) *order { return &order{sql: strconv.Itoa(i), hash: textHash(i)} }
+func keyOf(i int) Key { return Key{SQL: strconv.Itoa(i), Hash: textHash(i)} }
 
-// visit uses a text as route does.
-func visit(h *hotSet, i int) (hit bool) {
-	o := orderOf(i)
-	t, before := h.use(o)
+// put adds a statement, and returns the first that had to go.
+func put(c *Cache, k Key) *Prepared {
+	if evicted := c.Put(&Prepared{Key: k}); len(evicted) > 0 {
+		return evicted[0]
+	}
+	return nil
+}
+
+// visit uses a text as the driver does.
+func visit(h *Cache, i int) (hit bool) {
+	o := keyOf(i)
+	t, before := h.Use(o)
 	if t != nil {
 		return true
 	}
-	if h.worthy(o, before) {
-		h.put(o, nil, nil)
+	if h.Admits(o, before) {
+		put(h, o)
 	}
 	return false
 }
 
-func (h *hotSet) list() []string {
+func (h *Cache) list() []string {
 	var list []string
 	for t := h.ends.next; t != &h.ends; t = t.next {
-		list = append(list, t.sql)
+		list = append(list, t.SQL)
 	}
 	return list
 }
 
 // Beyond the capacity, the text that was not used for the longest time goes.
-func TestHotSetOrder(t *testing.T) {
+func TestCacheOrder(t *testing.T) {
 	t.Parallel()
-	h := newHotSet(3)
+	h := New(3)
 	for _, i := range []int{1, 2, 3} {
-		h.put(orderOf(i), nil, nil)
+		put(h, keyOf(i))
 	}
-	h.use(orderOf(1))
-	if evicted := h.put(orderOf(4), nil, nil); evicted == nil || evicted.sql != "2" {
+	h.Use(keyOf(1))
+	if evicted := put(h, keyOf(4)); evicted == nil || evicted.SQL != "2" {
 		t.Errorf("evicted: %+v", evicted)
 	}
-	h.drop(h.find(orderOf(3)))
-	if h.find(orderOf(3)) != nil || h.find(orderOf(5)) != nil {
+	h.Drop(h.Find(keyOf(3)))
+	if h.Find(keyOf(3)) != nil || h.Find(keyOf(5)) != nil {
 		t.Error("there is a text that was dropped")
 	}
 	if got, want := h.list(), []string{"4", "1"}; !slices.Equal(got, want) {
 		t.Errorf("the set is %q, want %q", got, want)
 	}
-	if len(h.texts) != 2 {
-		t.Errorf("the map has %d texts", len(h.texts))
+	if len(h.statements) != 2 {
+		t.Errorf("the map has %d texts", len(h.statements))
 	}
-	h.clear()
-	if len(h.texts) != 0 || len(h.list()) != 0 {
+	h.Clear()
+	if len(h.statements) != 0 || len(h.list()) != 0 {
 		t.Errorf("the set is %q", h.list())
 	}
 }
 
 // Two texts with the same hash, and the same text under two search_paths, are never taken for each other.
-func TestHotSetCollision(t *testing.T) {
+func TestCacheCollision(t *testing.T) {
 	t.Parallel()
-	h := newHotSet(3)
-	a := &order{sql: "a", hash: 7, path: &pathSwitch{schema: "a"}}
-	h.put(a, nil, nil)
-	for _, other := range []*order{
-		{sql: "b", hash: 7, path: a.path}, {sql: "a", hash: 7, path: &pathSwitch{schema: "b"}}, {sql: "a", hash: 7},
+	h := New(3)
+	a := Key{SQL: "a", Hash: 7, Path: "a"}
+	put(h, a)
+	for _, other := range []Key{
+		{SQL: "b", Hash: 7, Path: "a"}, {SQL: "a", Hash: 7, Path: "b"}, {SQL: "a", Hash: 7},
 	} {
-		if known, _ := h.use(other); known != nil || h.worthy(other, 100) {
+		if known, _ := h.Use(other); known != nil || h.Admits(other, 100) {
 			t.Errorf("%+v was taken for another one", other)
 		}
 	}
-	if evicted := h.put(&order{sql: "b", hash: 7}, nil, nil); evicted == nil || evicted.sql != "a" || h.find(a) != nil {
+	if evicted := put(h, Key{SQL: "b", Hash: 7}); evicted == nil || evicted.SQL != "a" || h.Find(a) != nil {
 		t.Errorf("evicted: %+v", evicted)
 	}
 	if got := h.list(); !slices.Equal(got, []string{"b"}) {
@@ -80,15 +88,15 @@ func TestHotSetCollision(t *testing.T) {
 }
 
 // Whoever visits many texts once evicts hardly any of those that are used again and again; who comes often gets in.
-func TestHotSetResistsScans(t *testing.T) {
+func TestCacheResistsScans(t *testing.T) {
 	t.Parallel()
-	h := newHotSet(100)
+	h := New(100)
 	for range 5 {
 		for i := range 100 {
 			visit(h, i)
 		}
 	}
-	want := slices.Sorted(maps.Keys(h.texts))
+	want := slices.Sorted(maps.Keys(h.statements))
 	for i := range 20_000 {
 		visit(h, 1000+i)
 		if i%5 == 0 {
@@ -97,7 +105,7 @@ func TestHotSetResistsScans(t *testing.T) {
 	}
 	lost := 0
 	for _, hash := range want {
-		if h.texts[hash] == nil {
+		if h.statements[hash] == nil {
 			lost++
 		}
 	}

@@ -1,4 +1,4 @@
-package driver
+package stmtcache
 
 import (
 	"math/rand/v2"

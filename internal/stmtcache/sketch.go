@@ -1,4 +1,4 @@
-package driver
+package stmtcache
 
 import "math/bits"
 
@@ -53,7 +53,7 @@ func (s *sketch) estimate(hash uint64) uint8 {
 // at returns the counter of a hash in a row.
 func (s *sketch) at(hash, row uint64) uint64 { return (hash + row*(hash>>32|1)) & s.mask }
 
-// age forgets half of what was counted, so that what was frequent long ago does not stay so for ever.
+// age forgets half of what was counted, so that what was frequent long ago does not stay so.
 func (s *sketch) age() {
 	for i := range s.counters {
 		s.counters[i] /= 2

@@ -1,0 +1,245 @@
+package driver
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgdbm/pgdbm/internal/native"
+	"github.com/pgdbm/pgdbm/internal/stmtcache"
+	"github.com/pgdbm/pgdbm/internal/template"
+)
+
+// session is what is known about a physical connection. It is kept in the connection itself, because on a pgxpool each
+// borrower's conn is a new one. One goroutine at a time uses it, as the connection.
+type session struct {
+	pgx    *pgx.Conn
+	mode   pgx.QueryExecMode // the DSN's
+	tracer pgx.QueryTracer   // or nil
+	opened time.Time         // what the server said before does not count here
+	pooler pooler
+	// changes counts how often this process has changed tables of the database, as far as it is known.
+	changes *atomic.Uint64
+
+	identity []byte   // of the configuration: what decides the meaning of statements besides their texts
+	settings []string // the statements that changed settings since, the last one last
+	hash     uint64   // of both
+	salt     string   // tells texts from those that a tracking pooler knows to be out of date, or ""
+
+	capacity, described int // pgx's limits of what is remembered; 0 forbids a mode
+
+	cache    *stmtcache.Cache // the prepared statements, or nil where there can be none
+	unwanted []string         // names of prepared statements to close
+
+	toPath, check *pgconn.StatementDescription // the switch to a schema's path and the check behind it, once they are prepared
+
+	borrows uint64 // how often it was borrowed, or in the hands of others: see preparedStatement.seen
+	builder pgx.ExtendedQueryBuilder
+	formats []int16 // memory for those of one statement
+}
+
+// pooler says what stands between the connection and the server.
+type pooler uint8
+
+const (
+	direct          pooler = iota
+	untrackedPooler        // hands each transaction any session, with whatever is prepared there
+	trackingPooler         // has prepared statements follow the client, and shares them by their texts
+)
+
+// sessionKey is the session's among the connection's custom data.
+const sessionKey = "github.com/pgdbm/pgdbm/driver"
+
+// sessionOf returns what is known about a connection. The first time it asks whether there is a pooler.
+func sessionOf(ctx context.Context, conn *pgx.Conn) (*session, error) {
+	custom := conn.PgConn().CustomData()
+	if s, ok := custom[sessionKey].(*session); ok {
+		return s, nil
+	}
+	config := conn.Config()
+	s := &session{pgx: conn, mode: config.DefaultQueryExecMode, tracer: config.Tracer, opened: time.Now(), identity: identityOf(config),
+		changes:  registered.changesOf(config.Database),
+		capacity: config.StatementCacheCapacity, described: config.DescriptionCacheCapacity}
+	s.hash = template.Hash(string(s.identity))
+	var err error
+	if s.pooler, err = findPooler(ctx, conn.PgConn()); err != nil {
+		return nil, err
+	}
+	if s.pooler != untrackedPooler {
+		s.cache = stmtcache.New(max(config.StatementCacheCapacity, 1))
+		for sql, sd := range native.Prepared(conn) {
+			k := stmtcache.Key{SQL: sql, Hash: template.Hash(sql) ^ s.hash}
+			s.cache.Put(&stmtcache.Prepared{Key: k, Description: sd, Changes: s.changes.Load(), Pins: 1})
+		}
+	}
+	custom[sessionKey] = s
+	return s, nil
+}
+
+// identityOf returns what a configuration says that decides about the meaning of statements.
+func identityOf(config *pgx.ConnConfig) []byte {
+	parts := []string{config.User, config.Database}
+	for _, key := range slices.Sorted(maps.Keys(config.RuntimeParams)) {
+		if key != "application_name" {
+			parts = append(parts, key, config.RuntimeParams[key])
+		}
+	}
+	return digest(parts...)
+}
+
+// digest returns a hash that no two lists of parts share.
+func digest(parts ...string) []byte {
+	h := sha256.New()
+	for _, part := range parts {
+		_, _ = h.Write(binary.AppendUvarint(nil, uint64(len(part))))
+		_, _ = h.Write([]byte(part))
+	}
+	return h.Sum(nil)
+}
+
+// findPooler asks the server who it is: behind a pooler, another process than the one that the pooler named at connect.
+// PgBouncer 1.26 announces itself. What it is not known to track it may mix up.
+func findPooler(ctx context.Context, pg *pgconn.PgConn) (pooler, error) {
+	mode, most := pg.ParameterStatus("pgbouncer.pool_mode"), pg.ParameterStatus("pgbouncer.max_prepared_statements")
+	if mode == "" {
+		results, err := pg.Exec(ctx, "SELECT pg_catalog.pg_backend_pid()").ReadAll()
+		var refused *pgconn.PgError
+		switch {
+		case errors.As(err, &refused) && !pg.IsClosed():
+			return untrackedPooler, nil // whatever it is, it is not PostgreSQL
+		case err != nil:
+			return 0, err
+		case string(results[0].Rows[0][0]) == strconv.FormatUint(uint64(pg.PID()), 10):
+			return direct, nil
+		}
+	}
+	switch {
+	case most == "" && mode == "":
+		return findTracking(ctx, pg)
+	case most == "" || most == "0":
+		return untrackedPooler, nil
+	}
+	return trackingPooler, nil
+}
+
+// findTracking prepares a name and looks for it on the server. A pooler that tracks prepared statements has given it another.
+func findTracking(ctx context.Context, pg *pgconn.PgConn) (pooler, error) {
+	name := "pgdbm_probe_" + rand.Text()
+	p := pg.StartPipeline(ctx)
+	p.SendPrepare(name, "SELECT 1", nil)
+	p.SendQueryParams("SELECT FROM pg_catalog.pg_prepared_statements WHERE name = $1", [][]byte{[]byte(name)}, nil, nil, nil)
+	p.SendDeallocate(name)
+	err := p.Sync()
+	found := pooler(trackingPooler)
+	for err == nil {
+		var result any
+		if result, err = p.GetResults(); result == nil {
+			break
+		}
+		if reader, ok := result.(*pgconn.ResultReader); ok && reader.NextRow() {
+			found = untrackedPooler
+		}
+	}
+	if closeErr := p.Close(); err == nil {
+		err = closeErr
+	}
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && !pg.IsClosed() {
+		return untrackedPooler, nil
+	}
+	return found, err
+}
+
+// name returns the name of a prepared statement: a digest of all that decides what it means, so that in any session it is this
+// statement or does not exist.
+func (s *session) name(sql, path string, types []uint32) string {
+	parts := append([]string{string(s.identity), sql, path}, s.settings...)
+	parts = append(parts, fmt.Sprint(types))
+	return "pgdbm_" + hex.EncodeToString(digest(parts...)[:20])
+}
+
+// text returns the text under which a statement is prepared. A tracking pooler shares by text what is prepared, and the types and
+// tables that were found with it. So where a path decides about these, the text says which. So it does when the pooler has
+// turned out to have an outdated statement.
+func (s *session) text(st *statement) string {
+	path := st.pathKey()
+	if s.pooler != trackingPooler || path == "" && s.salt == "" {
+		return st.sql
+	}
+	return st.sql + "\n--" + hex.EncodeToString(digest(append([]string{path, s.salt}, s.settings...)...)[:16])
+}
+
+// changeSetting records a statement that changes the session's settings, from which on others may mean something else. After the same
+// ones in the same order they mean the same.
+func (s *session) changeSetting(sql string) {
+	const most = 16
+	s.settings = slices.DeleteFunc(s.settings, func(old string) bool { return old == sql })
+	s.settings = append(s.settings, sql)
+	if len(s.settings) > most {
+		s.settings = []string{rand.Text()}
+	}
+	s.hash = template.Hash(string(s.identity) + strings.Join(s.settings, "\x00"))
+}
+
+// doubt forgets what is known for sure, because somebody else has had the session.
+func (s *session) doubt() {
+	s.borrows++
+	s.changeSetting(rand.Text())
+}
+
+// forgetPrepared forgets all statements, after the server has.
+func (s *session) forgetPrepared() {
+	s.unwanted = nil
+	s.forgetSwitch()
+	if s.cache != nil {
+		s.cache.Clear()
+	}
+}
+
+// drop forgets a prepared statement. The server hears of it in the next group.
+func (s *session) drop(p *stmtcache.Prepared) {
+	s.cache.Drop(p)
+	s.unwanted = append(s.unwanted, p.Description.Name)
+}
+
+// keep records a statement that was prepared, and closes those that have to make room.
+func (s *session) keep(st *statement, sd *pgconn.StatementDescription, changes uint64) (p *stmtcache.Prepared, evicted int) {
+	p = &stmtcache.Prepared{Key: st.key(), Description: sd, Changes: changes, Seen: s.borrows}
+	st.pin.add(p)
+	for _, old := range s.cache.Put(p) {
+		evicted++
+		s.unwanted = append(s.unwanted, old.Description.Name)
+	}
+	return p, evicted
+}
+
+// pinned reports whether somebody has prepared the statement. Then pgx executes it as such without arguments too.
+func (s *session) pinned(st *statement) bool {
+	if s.cache == nil {
+		return false
+	}
+	p := s.cache.Find(st.key())
+	return p != nil && p.Pins > 0
+}
+
+// forgetSwitch makes the next group prepare the switch again.
+func (s *session) forgetSwitch() { s.toPath, s.check = nil, nil }
+
+// outdate makes sure that a tracking pooler's outdated statements are not met again.
+func (s *session) outdate() {
+	s.forgetPrepared()
+	s.salt = rand.Text()
+}
