@@ -165,9 +165,12 @@ func (e *execution) receivePrepared(g *group, p *plan) error {
 func (e *execution) sendText() error {
 	st, w := &e.statement, e.path
 	sql := st.sql
-	if len(st.args) > 0 {
-		var err error
-		if sql, err = simplequery.Interpolate(e.conn.session.pgx.TypeMap(), sql, st.args); err != nil {
+	if len(st.args) > 0 || e.rows {
+		err := simplequery.Check(e.conn.pg())
+		if err == nil {
+			sql, err = simplequery.Interpolate(e.conn.session.pgx.TypeMap(), sql, st.args)
+		}
+		if err != nil {
 			return &unsentError{err}
 		}
 	}
