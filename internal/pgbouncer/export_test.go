@@ -4,7 +4,7 @@ package pgbouncer
 var (
 	ConfigFile   = configFile
 	FindProgram  = findProgram
-	StartProgram = start
+	StartForever = start
 )
 
 // DebianDir is where Debian has the program.

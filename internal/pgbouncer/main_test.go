@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 func help(dsn string) {
 	program, err := findProgram()
 	if err == nil {
-		dsn, _, err = pgbouncer.StartProgram(context.Background(), program, dsn, nil)
+		dsn, _, err = pgbouncer.StartForever(context.Background(), program, dsn, nil)
 	}
 	if err != nil {
 		fmt.Println(err)

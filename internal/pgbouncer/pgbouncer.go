@@ -37,12 +37,19 @@ const port = "5432"
 // like Fatal.
 func Start(t testing.TB, dsn string, settings ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
-	defer cancel()
 	program, err := findProgram(append(filepath.SplitList(os.Getenv("PATH")), debianDir))
 	if err != nil {
 		needs.Missing(t, err)
 	}
+	return StartProgram(t, program, dsn, settings...)
+}
+
+// StartProgram is Start with the program at a path, such as another version of PgBouncer. The account of package pgserver's
+// server has to be able to execute it.
+func StartProgram(t testing.TB, program, dsn string, settings ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
+	defer cancel()
 	through, bouncer, err := start(ctx, program, dsn, settings)
 	if err != nil {
 		t.Fatalf("%v", err)

@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"errors"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -246,5 +248,18 @@ func TestUserWithAStrangeNameAndPassword(t *testing.T) {
 	conn := connect(t, pgbouncer.Start(t, u.String()))
 	if got := value[string](t, conn, "SELECT current_user"); got != name {
 		t.Errorf("the user is %s, want %s", got, name)
+	}
+}
+
+// TestStartProgram runs whatever program it is told to run.
+func TestStartProgram(t *testing.T) {
+	t.Parallel()
+	program, err := pgbouncer.FindProgram(append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin"))
+	if err != nil {
+		t.Skip(err)
+	}
+	dsn := pgbouncer.StartProgram(t, program, server.Database(t))
+	if got := value[int](t, connect(t, dsn), "SELECT 7"); got != 7 {
+		t.Errorf("got %d", got)
 	}
 }
