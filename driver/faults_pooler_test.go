@@ -269,12 +269,14 @@ func TestPoolerKeepsValues(t *testing.T) {
 	t.Parallel()
 	dsn := newTenants(t)
 	admin(t, dsn, "CREATE TABLE v (j jsonb, a int[], at timestamptz, n numeric, b bytea)")
-	db, plain := openOne(t, pgbouncer.Start(t, dsn, usualSettings...)), openAs(t, "pgx", dsn)
-	q := question{sql: "INSERT INTO v VALUES ($1, $2, $3, $4, $5) RETURNING *",
-		args: []any{[]byte(`{"a": 1}`), []int{1, 2}, instant, "1.50", []byte{0, 255}}}
+	through := pgbouncer.Start(t, dsn, "default_pool_size=1")
+	db, plain := openOne(t, through), openAs(t, "pgx", dsn)
+	const query = "INSERT INTO v VALUES ($1, $2, $3, $4, $5) RETURNING *"
+	args := []any{[]byte(`{"a": 1}`), []int{1, 2}, instant, "1.50", []byte{0, 255}}
 	for range 3 {
-		if got, want := q.answer(t.Context(), db, q.sql), q.answer(t.Context(), plain, q.sql); got != want {
-			t.Errorf("pgx:\n%s\npgdbm:\n%s", want, got)
+		if got, want := resultOf(t.Context(), db, query, args...), resultOf(t.Context(), plain, query, args...); got != want {
+			t.Errorf("pgx gives %s, pgdbm %s", want, got)
 		}
 	}
+	wantNothingPrepared(t, through, 1)
 }

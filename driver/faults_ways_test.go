@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/pgdbm/pgdbm/driver"
 	"github.com/pgdbm/pgdbm/internal/pgbouncer"
 )
@@ -139,3 +141,45 @@ func wantRow[T comparable](row *sql.Row, want T) error {
 
 // errWrong is what must not happen at all: another error may at least be seen.
 var errWrong = errors.New("WRONG")
+
+// resultOf is what a statement gives, in words: its rows' values, or its error. It is shorter than [question.answer].
+func resultOf(ctx context.Context, q querier, query string, args ...any) string {
+	var b strings.Builder
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err == nil {
+		defer rows.Close()
+		columns, _ := rows.Columns()
+		dest := make([]any, len(columns))
+		for i := range dest {
+			dest[i] = new(any)
+		}
+		for err == nil && rows.Next() {
+			err = rows.Scan(dest...)
+			for _, d := range dest {
+				writeValue(&b, *d.(*any))
+			}
+		}
+		err = errors.Join(err, rows.Err())
+	}
+	var pgErr *pgconn.PgError
+	switch {
+	case errors.As(err, &pgErr):
+		fmt.Fprintf(&b, " error %s: %s", pgErr.Code, pgErr.Message)
+	case err != nil:
+		fmt.Fprintf(&b, " error: %v", err)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// asStmt executes what it is given as a prepared statement.
+type asStmt struct{ querier }
+
+func (s asStmt) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	stmt, err := s.querier.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := stmt.QueryContext(ctx, args...)
+	_ = stmt.Close() // database/sql waits for the rows
+	return rows, err
+}
