@@ -86,6 +86,9 @@ func (n nativeConn) Do(ctx context.Context, query string, fn func(*pgx.Conn, str
 	if err := n.newStatement(ctx, &st, query, nil); err != nil {
 		return err
 	}
+	if st.leaves() {
+		n.leave(st.bound)
+	}
 	call := func() error { return fn(n.Pgx(), st.sql, st.schema) }
 	var err error
 	if st.path != nil {

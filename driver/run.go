@@ -42,6 +42,9 @@ func (e *execution) run(ctx context.Context) error {
 	if c.session.pgx.IsClosed() {
 		return sqldriver.ErrBadConn
 	}
+	if e.leaves() {
+		c.leave(e.bound)
+	}
 	e.ctx = c.traceStart(ctx, &e.statement)
 	inTx := c.inTx()
 	err := e.send(false)

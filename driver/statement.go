@@ -20,6 +20,7 @@ type statement struct {
 	query  string // as it was written
 	sql    string // as it is sent
 	schema string // the effective one
+	bound  bool   // unless the DSN decided about it
 	info   template.Info
 	hash   uint64 // of what decides its meaning: sql, the path's schema, the session's settings
 	many   bool   // there is one text of it, or one path, for each schema
@@ -103,7 +104,12 @@ func (c *conn) statementFor(ctx context.Context, st *statement, b *schemactx.Bin
 	if err := c.takeOptions(ctx, st); err != nil {
 		return err
 	}
-	return c.begin(ctx, st, bound)
+	st.bound = bound
+	c.borrower = c.borrower || bound
+	if c.path != nil {
+		return c.beforeStatement(ctx, st)
+	}
+	return nil
 }
 
 // checkRequired refuses a statement without a schema, if the DSN asks for that.
@@ -116,18 +122,6 @@ func (c *conn) checkRequired(st *statement, bound bool) error {
 		return fmt.Errorf("%w (schema_required=context: the DSN's does not count)", ErrSchemaRequired)
 	case st.schema == "":
 		return ErrSchemaRequired
-	}
-	return nil
-}
-
-// begin records what the statement will do to the session, and looks after the DSN's path.
-func (c *conn) begin(ctx context.Context, st *statement, bound bool) error {
-	if st.leaves() {
-		c.leave(bound)
-	}
-	c.borrower = c.borrower || bound
-	if c.path != nil {
-		return c.beforeStatement(ctx, st)
 	}
 	return nil
 }
