@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/pgdbm/pgdbm/internal/dsn"
 	"github.com/pgdbm/pgdbm/internal/dsnform"
 	"github.com/pgdbm/pgdbm/internal/native"
 	"github.com/pgdbm/pgdbm/internal/stmtcache"
@@ -30,7 +31,7 @@ const cacheBytes = 16 << 20
 
 // Connector opens the connections of one *sql.DB. It is safe for concurrent use.
 type Connector struct {
-	settings settings
+	settings dsn.Settings
 	cache    *template.Cache
 	pooled   bool // connections are borrowed from a pgxpool, which other databases may share
 	err      error
@@ -57,11 +58,11 @@ type Connector struct {
 
 var _ sqldriver.Connector = (*Connector)(nil)
 
-// NewConnector returns a connector for [sql.OpenDB]. Dsn is what [sql.Open] takes. It does not connect. The DSN is
+// NewConnector returns a connector for [sql.OpenDB]. ConnString is what [sql.Open] takes. It does not connect. The DSN is
 // checked now, and read again at each connect, so that a password file or a certificate may change meanwhile. The
 // errors are *[DSNError] and *[SchemaError].
-func NewConnector(dsn string, opts ...Option) (*Connector, error) {
-	return registered.connector(dsn, opts)
+func NewConnector(connString string, opts ...Option) (*Connector, error) {
+	return registered.connector(connString, opts)
 }
 
 // OpenDB opens a database as stdlib.OpenDB does, from a configuration that pgx.ParseConfig has made. The keys of this
@@ -92,22 +93,22 @@ func OpenDBFromPool(pool *pgxpool.Pool, opts ...Option) *sql.DB {
 	return db
 }
 
-func newConnector(s settings, o *options) (*Connector, error) {
-	s, err := s.merge(o)
+func newConnector(s dsn.Settings, o *options) (*Connector, error) {
+	s, err := o.merge(s)
 	if err != nil {
 		return nil, err
 	}
 	return &Connector{
 		settings:     s,
 		schemaArgs:   o.schemaArgs,
-		cache:        template.NewCache(cacheBytes, s.syntax),
+		cache:        template.NewCache(cacheBytes, s.Syntax),
 		descriptions: stmtcache.NewDescriptions(maxDescriptions),
 		templates:    stmtcache.NewDescriptions(maxTemplates),
 	}, nil
 }
 
-func dsnConnector(dsn string, o *options) (*Connector, error) {
-	_, s, err := parseDSN(dsn)
+func dsnConnector(connString string, o *options) (*Connector, error) {
+	_, s, err := dsn.Parse(connString)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func dsnConnector(dsn string, o *options) (*Connector, error) {
 		return nil, err
 	}
 	c.open = func(ctx context.Context) (sqldriver.Conn, startPath, error) {
-		config, _, err := parseDSN(dsn)
+		config, _, err := dsn.Parse(connString)
 		if err != nil {
 			return nil, startPath{}, err
 		}
@@ -127,7 +128,7 @@ func dsnConnector(dsn string, o *options) (*Connector, error) {
 
 func configConnector(config *pgx.ConnConfig, o *options) (*Connector, error) {
 	config = config.Copy()
-	s, err := takeSettings(config)
+	s, err := dsn.Take(config)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +152,7 @@ func stdlibConnector(name string, o *options) (*Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := newConnector(settings{}, o)
+	c, err := newConnector(dsn.Settings{}, o)
 	if err != nil {
 		return nil, err
 	}
@@ -170,13 +171,13 @@ func poolConnector(pool *pgxpool.Pool, opts []Option) (*Connector, error) {
 	if err := o.apply(opts); err != nil {
 		return nil, err
 	}
-	for _, key := range ownKeys {
+	for _, key := range dsn.Keys {
 		if _, ok := pool.Config().ConnConfig.RuntimeParams[key]; ok {
 			return nil, &DSNError{Key: key, Reason: "a pgxpool would send it to the server; take it out of the pool's DSN " +
 				"and use options such as driver.DefaultSchema"}
 		}
 	}
-	c, err := newConnector(settings{}, &o)
+	c, err := newConnector(dsn.Settings{}, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +193,7 @@ func poolConnector(pool *pgxpool.Pool, opts []Option) (*Connector, error) {
 // connect opens a connection with config, which it may change.
 func (c *Connector) connect(ctx context.Context, config *pgx.ConnConfig, o *options) (sqldriver.Conn, startPath, error) {
 	var path startPath
-	if c.settings.searchPath {
+	if c.settings.SearchPath {
 		path.followers, path.given = config.RuntimeParams["search_path"]
 		if !path.given {
 			path.followers, path.given = dsnform.Option(config.RuntimeParams["options"], "search_path")
@@ -201,8 +202,8 @@ func (c *Connector) connect(ctx context.Context, config *pgx.ConnConfig, o *opti
 			path.followers = pathOrNone(path.followers)
 		}
 	}
-	if c.settings.searchPath && c.settings.schema != "" {
-		path.full = fullPath(c.settings.schema, path.followers)
+	if c.settings.SearchPath && c.settings.Schema != "" {
+		path.full = fullPath(c.settings.Schema, path.followers)
 		if config.RuntimeParams == nil {
 			config.RuntimeParams = make(map[string]string)
 		}
@@ -238,7 +239,7 @@ func (c *Connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	if err == nil {
 		err = conn.checkLiterals()
 	}
-	if err == nil && c.settings.searchPath {
+	if err == nil && c.settings.SearchPath {
 		err = conn.startPath(ctx, path)
 	}
 	if err != nil {

@@ -583,3 +583,20 @@ func TestDriverOpen(t *testing.T) {
 	_, err = d.Open(dsn + "&schema=")
 	wantDSNError(t, err, "schema", "empty")
 }
+
+func TestAddSchemaRefuses(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", "$user", "pg_toast", "information_schema", "a{{b", "a}}", "<<a", "a>>b", "a\x00b", "\xff",
+		strings.Repeat("x", 64), strings.Repeat("ä", 32)} {
+		var schemaErr *driver.SchemaError
+		if got, err := driver.AddSchema("postgres://h/d", name); !errors.As(err, &schemaErr) || got != "" {
+			t.Errorf("AddSchema(..., %q) = %q, %v, want a *SchemaError", name, got, err)
+		}
+	}
+	for _, dsn := range []string{"registeredConnConfig0", "pgdbm-config-1"} {
+		var dsnErr *driver.DSNError
+		if got, err := driver.AddSchema(dsn, "app"); !errors.As(err, &dsnErr) || dsnErr.Key != "schema" || got != "" {
+			t.Errorf("AddSchema(%q, ...) = %q, %v, want a *Error for the key schema", dsn, got, err)
+		}
+	}
+}

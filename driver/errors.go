@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pgdbm/pgdbm/internal/dsn"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
@@ -15,19 +16,9 @@ type TemplateError = template.Error
 // SchemaError says why a name cannot be used as a schema. It has the fields Name and Reason.
 type SchemaError = template.SchemaError
 
-// DSNError says what is wrong with a DSN. It shows neither the DSN nor a password.
-type DSNError struct {
-	Key    string // the key that is wrong, or "" if it is the whole
-	Reason string
-}
-
-// Error names the key and the reason.
-func (e *DSNError) Error() string {
-	if e.Key == "" {
-		return "pgdbm: invalid DSN: " + e.Reason
-	}
-	return fmt.Sprintf("pgdbm: invalid DSN: key %s: %s", e.Key, e.Reason)
-}
+// DSNError says what is wrong with a DSN. It shows neither the DSN nor a password. It has the fields Key (the key that is wrong, or ""
+// if it is the whole) and Reason.
+type DSNError = dsn.Error
 
 var (
 	// ErrSchemaRequired is the error of a statement without a schema where the DSN's key schema_required asks for one.

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgdbm/pgdbm/internal/dsn"
 	"github.com/pgdbm/pgdbm/internal/native"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
@@ -152,7 +153,7 @@ func (n nativeConn) Fixed(ctx context.Context, query string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if n.connector.settings.searchPath {
+	if n.connector.settings.SearchPath {
 		return fixedMark + hex.EncodeToString([]byte(schema)) + "\n" + query, nil
 	}
 	e, err := n.connector.cache.Get(query, schema)
@@ -160,8 +161,8 @@ func (n nativeConn) Fixed(ctx context.Context, query string) (string, error) {
 		return "", err
 	}
 	settings := n.connector.settings
-	if settings.required != requireNothing && !e.Info.TransactionControl &&
-		(settings.schema == "" || settings.required == requireContext) {
+	if settings.Required != dsn.RequireNothing && !e.Info.TransactionControl &&
+		(settings.Schema == "" || settings.Required == dsn.RequireContext) {
 		return "", fmt.Errorf("%w: the statement would be executed without one", ErrSchemaRequired)
 	}
 	if e.SQL != query {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/pgdbm/pgdbm/internal/dsn"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
@@ -72,13 +73,13 @@ func (o *options) apply(opts []Option) error {
 }
 
 // merge adds the DefaultSchema to what the DSN says.
-func (s settings) merge(o *options) (settings, error) {
+func (o *options) merge(s dsn.Settings) (dsn.Settings, error) {
 	if o.schema == "" {
 		return s, nil
 	}
-	if s.schema != "" && s.schema != o.schema {
-		return s, fmt.Errorf("pgdbm: DefaultSchema(%q) contradicts the DSN's schema %q", o.schema, s.schema)
+	if s.Schema != "" && s.Schema != o.schema {
+		return s, fmt.Errorf("pgdbm: DefaultSchema(%q) contradicts the DSN's schema %q", o.schema, s.Schema)
 	}
-	s.schema = o.schema
+	s.Schema = o.schema
 	return s, nil
 }

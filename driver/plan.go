@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgdbm/pgdbm/internal/schemaargs"
 	"github.com/pgdbm/pgdbm/internal/stmtcache"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
@@ -214,7 +215,9 @@ func (e *execution) sendPlan(p *plan) error {
 	s, st := c.session, &e.statement
 	args := st.args
 	if types != nil {
-		args = c.encoded(args, types.ParamOIDs)
+		if c.connector.schemaArgs {
+			args = schemaargs.Encode(args, types.ParamOIDs)
+		}
 		if err := parameterCount(types, args); e.rows && err != nil {
 			return &unsentError{err}
 		}

@@ -7,9 +7,8 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 	"reflect"
-	"time"
 
-	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/pgdbm/pgdbm/internal/rowscan"
 )
 
 var _ sqldriver.RowsColumnScanner = (*rows)(nil)
@@ -33,7 +32,7 @@ func (r *rows) ScanColumn(ctx sqldriver.ScanContext, index int, dest any) error 
 		return errors.New("destination pointer is nil")
 	}
 	src := r.row()[index]
-	if !forSQL(to.Type()) {
+	if !rowscan.ForSQL(to.Type()) {
 		f := &r.fields[index]
 		return r.typeMap().Scan(f.DataTypeOID, f.Format, src, dest)
 	}
@@ -41,39 +40,9 @@ func (r *rows) ScanColumn(ctx sqldriver.ScanContext, index int, dest any) error 
 	if src != nil {
 		r.plan()
 		var err error
-		if value, err = r.value(index, src); err != nil {
+		if value, err = r.values.Value(index, src); err != nil {
 			return err
 		}
 	}
 	return sql.ConvertAssign(ctx, dest, value)
-}
-
-// forSQL reports whether database/sql knows how to fill a destination of this type, or a pointer to one.
-func forSQL(t reflect.Type) bool {
-	const deepest = 16 // a type such as type p *p has no end
-	for range deepest {
-		switch {
-		case t.Implements(reflect.TypeFor[sql.Scanner]()):
-			return true
-		case t.Implements(reflect.TypeFor[pgtype.ArraySetter]()), t.Implements(reflect.TypeFor[pgtype.BytesScanner]()):
-			return false // a slice of bytes that is more than one
-		case t.Kind() != reflect.Pointer:
-			return isScalar(t)
-		}
-		t = t.Elem()
-	}
-	return false
-}
-
-func isScalar(t reflect.Type) bool {
-	switch kind := t.Kind(); kind {
-	case reflect.Slice:
-		return t.Elem().Kind() == reflect.Uint8
-	case reflect.Struct:
-		return t.ConvertibleTo(reflect.TypeFor[time.Time]())
-	case reflect.String, reflect.Interface:
-		return true
-	default:
-		return kind >= reflect.Bool && kind <= reflect.Float64 && kind != reflect.Uintptr
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgdbm/pgdbm/internal/pooler"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
@@ -69,8 +70,8 @@ func (c *conn) startPath(ctx context.Context, start startPath) error {
 		}
 		c.path.followers = followers
 	}
-	schema := c.connector.settings.schema
-	if schema == "" || c.session.pooler != direct {
+	schema := c.connector.settings.Schema
+	if schema == "" || c.session.pooler != pooler.Direct {
 		c.path.displaced = schema != ""
 		return nil
 	}

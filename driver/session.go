@@ -6,11 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgdbm/pgdbm/internal/native"
+	"github.com/pgdbm/pgdbm/internal/pooler"
 	"github.com/pgdbm/pgdbm/internal/stmtcache"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
@@ -30,7 +29,7 @@ type session struct {
 	mode   pgx.QueryExecMode // the DSN's
 	tracer pgx.QueryTracer   // or nil
 	opened time.Time         // what the server said before does not count here
-	pooler pooler
+	pooler pooler.Kind
 	// changes counts how often this process has changed tables of the database, as far as it is known.
 	changes *atomic.Uint64
 
@@ -51,15 +50,6 @@ type session struct {
 	formats []int16 // memory for those of one statement
 }
 
-// pooler says what stands between the connection and the server.
-type pooler uint8
-
-const (
-	direct          pooler = iota
-	untrackedPooler        // hands each transaction any session, with whatever is prepared there
-	trackingPooler         // has prepared statements follow the client, and shares them by their texts
-)
-
 // sessionKey is the session's among the connection's custom data.
 const sessionKey = "github.com/pgdbm/pgdbm/driver"
 
@@ -75,10 +65,10 @@ func sessionOf(ctx context.Context, conn *pgx.Conn) (*session, error) {
 		capacity: config.StatementCacheCapacity, described: config.DescriptionCacheCapacity}
 	s.hash = template.Hash(string(s.identity))
 	var err error
-	if s.pooler, err = findPooler(ctx, conn.PgConn()); err != nil {
+	if s.pooler, err = pooler.Find(ctx, conn.PgConn()); err != nil {
 		return nil, err
 	}
-	if s.pooler != untrackedPooler {
+	if s.pooler != pooler.Untracked {
 		s.cache = stmtcache.New(max(config.StatementCacheCapacity, 1))
 		for sql, sd := range native.Prepared(conn) {
 			k := stmtcache.Key{SQL: sql, Hash: template.Hash(sql) ^ s.hash}
@@ -110,59 +100,6 @@ func digest(parts ...string) []byte {
 	return h.Sum(nil)
 }
 
-// findPooler asks the server who it is: behind a pooler, another process than the one that the pooler named at connect.
-// PgBouncer 1.26 announces itself. What it is not known to track it may mix up.
-func findPooler(ctx context.Context, pg *pgconn.PgConn) (pooler, error) {
-	mode, most := pg.ParameterStatus("pgbouncer.pool_mode"), pg.ParameterStatus("pgbouncer.max_prepared_statements")
-	if mode == "" {
-		results, err := pg.Exec(ctx, "SELECT pg_catalog.pg_backend_pid()").ReadAll()
-		var refused *pgconn.PgError
-		switch {
-		case errors.As(err, &refused) && !pg.IsClosed():
-			return untrackedPooler, nil // whatever it is, it is not PostgreSQL
-		case err != nil:
-			return 0, err
-		case string(results[0].Rows[0][0]) == strconv.FormatUint(uint64(pg.PID()), 10):
-			return direct, nil
-		}
-	}
-	switch {
-	case most == "" && mode == "":
-		return findTracking(ctx, pg)
-	case most == "" || most == "0":
-		return untrackedPooler, nil
-	}
-	return trackingPooler, nil
-}
-
-// findTracking prepares a name and looks for it on the server. A pooler that tracks prepared statements has given it another.
-func findTracking(ctx context.Context, pg *pgconn.PgConn) (pooler, error) {
-	name := "pgdbm_probe_" + rand.Text()
-	p := pg.StartPipeline(ctx)
-	p.SendPrepare(name, "SELECT 1", nil)
-	p.SendQueryParams("SELECT FROM pg_catalog.pg_prepared_statements WHERE name = $1", [][]byte{[]byte(name)}, nil, nil, nil)
-	p.SendDeallocate(name)
-	err := p.Sync()
-	found := pooler(trackingPooler)
-	for err == nil {
-		var result any
-		if result, err = p.GetResults(); result == nil {
-			break
-		}
-		if reader, ok := result.(*pgconn.ResultReader); ok && reader.NextRow() {
-			found = untrackedPooler
-		}
-	}
-	if closeErr := p.Close(); err == nil {
-		err = closeErr
-	}
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) && !pg.IsClosed() {
-		return untrackedPooler, nil
-	}
-	return found, err
-}
-
 // name returns the name of a prepared statement: a digest of all that decides what it means, so that in any session it is this
 // statement or does not exist.
 func (s *session) name(sql, path string, types []uint32) string {
@@ -176,7 +113,7 @@ func (s *session) name(sql, path string, types []uint32) string {
 // turned out to have an outdated statement.
 func (s *session) text(st *statement) string {
 	path := st.pathKey()
-	if s.pooler != trackingPooler || path == "" && s.salt == "" {
+	if s.pooler != pooler.Tracking || path == "" && s.salt == "" {
 		return st.sql
 	}
 	return st.sql + "\n--" + hex.EncodeToString(digest(append([]string{path, s.salt}, s.settings...)...)[:16])

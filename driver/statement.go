@@ -9,7 +9,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgdbm/pgdbm/internal/dsn"
 	"github.com/pgdbm/pgdbm/internal/rowscan"
+	"github.com/pgdbm/pgdbm/internal/schemaargs"
 	"github.com/pgdbm/pgdbm/internal/schemactx"
 	"github.com/pgdbm/pgdbm/internal/stmtcache"
 	"github.com/pgdbm/pgdbm/internal/template"
@@ -60,7 +62,7 @@ func (c *conn) effective(ctx context.Context) (schema string, bound bool, err er
 
 func (c *conn) schemaOf(b *schemactx.Binding) (schema string, bound bool, err error) {
 	if b == nil {
-		return c.connector.settings.schema, false, nil
+		return c.connector.settings.Schema, false, nil
 	}
 	if !c.connector.bound.Load() {
 		c.connector.bound.Store(true)
@@ -88,7 +90,7 @@ func (c *conn) statementFor(ctx context.Context, st *statement, b *schemactx.Bin
 		return err
 	}
 	c.transaction()
-	if c.connector.settings.searchPath && !schemactx.IsQualified(ctx) {
+	if c.connector.settings.SearchPath && !schemactx.IsQualified(ctx) {
 		st.path = c.switchTo(schema, &st.info)
 	}
 	if st.many || st.path != nil {
@@ -114,11 +116,11 @@ func (c *conn) statementFor(ctx context.Context, st *statement, b *schemactx.Bin
 
 // checkRequired refuses a statement without a schema, if the DSN asks for that.
 func (c *conn) checkRequired(st *statement, bound bool) error {
-	need := c.connector.settings.required
+	need := c.connector.settings.Required
 	switch {
-	case need == requireNothing || st.info.TransactionControl:
+	case need == dsn.RequireNothing || st.info.TransactionControl:
 		return nil
-	case need == requireContext && !bound:
+	case need == dsn.RequireContext && !bound:
 		return fmt.Errorf("%w (schema_required=context: the DSN's does not count)", ErrSchemaRequired)
 	case st.schema == "":
 		return ErrSchemaRequired
@@ -168,7 +170,9 @@ options:
 		st.sql, st.args = sql, args
 		st.info.Params = -1 // the text is not known
 	}
-	st.args = c.schemaArgs(st, st.args)
+	if c.connector.schemaArgs {
+		st.args = schemaargs.Replace(st.args, st.schema, c.connector.settings.Syntax)
+	}
 	if st.sql == "" {
 		st.mode = pgx.QueryExecModeSimpleProtocol // as pgx does it
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/pgdbm/pgdbm/internal/native"
+	"github.com/pgdbm/pgdbm/internal/pooler"
 )
 
 // Stats counts how the statements of a [Connector] reached the server since it was made. Statements that leave the
@@ -32,11 +33,11 @@ type counters struct {
 
 // count counts a connection that was opened, or borrowed from a pgxpool for the first time.
 func (n *counters) count(s *session) {
-	if s.borrows > 1 || s.pooler == direct {
+	if s.borrows > 1 || s.pooler == pooler.Direct {
 		return
 	}
 	n.pooled.Add(1)
-	if s.pooler == untrackedPooler {
+	if s.pooler == pooler.Untracked {
 		n.untracked.Add(1)
 	}
 }

@@ -76,7 +76,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt
 
 // isEarly reports whether an error can be due to a schema that was not named yet.
 func (s *stmt) isEarly(st *statement, inTx bool, err error) bool {
-	follows := st.many || s.conn.connector.settings.searchPath
+	follows := st.many || s.conn.connector.settings.SearchPath
 	return st.schema == "" && s.fixed == nil && follows && !inTx && isUndefined(err)
 }
 

@@ -81,12 +81,12 @@ func (c *conn) switchTo(schema string, info *template.Info) *pathSwitch {
 	}
 	tx := c.transaction()
 	hidden := p.missing && c.left != leftNothing // a temporary table would be found instead
-	if schema == c.connector.settings.schema && !p.displaced && !hidden && (tx == nil || tx.last == nil) {
+	if schema == c.connector.settings.Schema && !p.displaced && !hidden && (tx == nil || tx.last == nil) {
 		return nil
 	}
 	w := p.last
 	if w == nil || w.schema != schema || w.creates != info.SchemaDDL || w.utility != (info.NoSnapshot && tx != nil) {
-		w = newSwitch(schema, p.followers, c.connector.settings.schema)
+		w = newSwitch(schema, p.followers, c.connector.settings.Schema)
 		w.utility = info.NoSnapshot && tx != nil
 		if w.creates = info.SchemaDDL && schema != ""; w.creates {
 			w.value = valueToMake

@@ -129,7 +129,7 @@ func (t *tx) end() {
 // restorePath sets the path of the schema of BeginTx, if the last statement had another. A failed transaction takes no more
 // statements.
 func (c *conn) restorePath(ctx context.Context) error {
-	if !c.connector.settings.searchPath || c.tx == nil || c.tx.last == nil || c.pg().TxStatus() != 'T' {
+	if !c.connector.settings.SearchPath || c.tx == nil || c.tx.last == nil || c.pg().TxStatus() != 'T' {
 		return nil
 	}
 	schema, _, err := c.schemaOf(c.bound)

@@ -3,6 +3,7 @@ package rowscan
 import (
 	sqldriver "database/sql/driver"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -37,6 +38,9 @@ func newValue(m *pgtype.Map, fd *pgconn.FieldDescription) valueFunc {
 	case pgtype.ByteaOID, pgtype.JSONOID, pgtype.JSONBOID, pgtype.XMLOID:
 		return decode(m, fd, func(v []byte) (sqldriver.Value, error) { return v, nil })
 	default:
+		if fd.DataTypeOID == pgtype.NumericOID && fd.Format == pgx.BinaryFormatCode {
+			return numericText
+		}
 		return decode(m, fd, func(v string) (sqldriver.Value, error) { return v, nil })
 	}
 }

@@ -1,4 +1,4 @@
-package driver
+package dsn
 
 import (
 	"errors"
@@ -29,25 +29,25 @@ func TestDSNKeysAreRead(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		keys []string
-		want settings
+		want Settings
 	}{
-		{nil, settings{}},
-		{[]string{"schema=app"}, settings{schema: "app", searchPath: true}},
-		{[]string{"schema=app", "schema_mode=template"}, settings{schema: "app"}},
-		{[]string{"schema=app", "schema_mode=search_path"}, settings{schema: "app", searchPath: true}},
-		{[]string{"schema_mode=template"}, settings{}},
-		{[]string{"schema_mode=search_path"}, settings{searchPath: true}},
-		{[]string{"schema_required=false"}, settings{}},
-		{[]string{"schema_required=true"}, settings{required: requireSchema}},
-		{[]string{"schema_required=context"}, settings{required: requireContext}},
-		{[]string{"templates=both"}, settings{syntax: template.Both}},
-		{[]string{"templates=braces"}, settings{syntax: template.Braces}},
+		{nil, Settings{}},
+		{[]string{"schema=app"}, Settings{Schema: "app", SearchPath: true}},
+		{[]string{"schema=app", "schema_mode=template"}, Settings{Schema: "app"}},
+		{[]string{"schema=app", "schema_mode=search_path"}, Settings{Schema: "app", SearchPath: true}},
+		{[]string{"schema_mode=template"}, Settings{}},
+		{[]string{"schema_mode=search_path"}, Settings{SearchPath: true}},
+		{[]string{"schema_required=false"}, Settings{}},
+		{[]string{"schema_required=true"}, Settings{Required: RequireSchema}},
+		{[]string{"schema_required=context"}, Settings{Required: RequireContext}},
+		{[]string{"templates=both"}, Settings{Syntax: template.Both}},
+		{[]string{"templates=braces"}, Settings{Syntax: template.Braces}},
 		{[]string{"templates=braces", "schema=app", "schema_required=true", "schema_mode=template"},
-			settings{schema: "app", required: requireSchema, syntax: template.Braces}},
+			Settings{Schema: "app", Required: RequireSchema, Syntax: template.Braces}},
 	}
 	for _, test := range tests {
 		for form, dsn := range bothForms(test.keys...) {
-			config, got, err := parseDSN(dsn)
+			config, got, err := Parse(dsn)
 			if err != nil || got != test.want {
 				t.Errorf("%s %s: got %+v, %v, want %+v", form, dsn, got, err, test.want)
 				continue
@@ -79,12 +79,9 @@ func TestKeysAreThoseOfPgx(t *testing.T) {
 		if err != nil || config.RuntimeParams["schema"] != test.want {
 			t.Fatalf("%s: pgx finds %q, %v, want %q", test.dsn, config.RuntimeParams["schema"], err, test.want)
 		}
-		changed, err := AddSchema(test.dsn, "y")
-		if err != nil {
-			t.Fatal(err)
-		}
+		changed := Add(test.dsn, "y")
 		if n := len(keyValues(changed)["schema"]); n != 1 {
-			t.Errorf("%s: AddSchema wrote %s, with %d keys schema", test.dsn, changed, n)
+			t.Errorf("%s: Add wrote %s, with %d keys schema", test.dsn, changed, n)
 		}
 		checkOnlySchemaChanged(t, test.dsn, changed, "y")
 	}
@@ -148,7 +145,7 @@ func checkOnlySchemaChanged(t *testing.T, before, after, schema string) {
 	}
 }
 
-var addSchemaDSNs = []string{
+var addDSNs = []string{
 	"", " ", "host=h", "host=h ", "dbname=d schema=old host=h", "schema=old", "schema='o\\'ld' schema=older host=h",
 	"dbname='a b' schema = 'old' password = 'x y'", `user=a\ b schema=a\ b password=c\ d`, "password=", "user=u password= ",
 	"password= schema=mine", "password='a'schema='old'host=h", `dbname=d\`, `password=x\ `, `password=x\	`,
@@ -162,58 +159,33 @@ var addSchemaDSNs = []string{
 	"postgres://h/d?%73chema=old", "postgres://h/d?options=-c%20geqo%3Doff", "postgres://h/d?x%20y=1&%20schema=keep",
 }
 
-var addSchemaNames = []string{
+var addNames = []string{
 	"a", "app", "Tenant_42", "a b", " a ", `a"b`, "a.b", "a'b", `a\b`, `a\`, `\'`, "a%b", "a%41", "a&b=c", "a+b", "a=b", "a?b", "a#b",
 	"a/b", "a@b", "a:b", "ä€😀", "a\tb\nc", "public", strings.Repeat("x", 63), strings.Repeat("ä", 31), "{a}", "a<b>c", "$1", "\u00a0x\u00a0",
 }
 
-func TestAddSchemaChangesNothingElse(t *testing.T) {
+func TestAddChangesNothingElse(t *testing.T) {
 	t.Parallel()
-	for _, dsn := range addSchemaDSNs {
-		for _, name := range addSchemaNames {
-			got, err := AddSchema(dsn, name)
-			if err != nil {
-				t.Errorf("AddSchema(%q, %q): %v", dsn, name, err)
-				continue
-			}
+	for _, dsn := range addDSNs {
+		for _, name := range addNames {
+			got := Add(dsn, name)
 			checkOnlySchemaChanged(t, dsn, got, name)
-			again, err := AddSchema(got, name)
-			if err != nil || again != got {
-				t.Errorf("AddSchema(%q, %q) is %q, %v the second time", got, name, again, err)
+			if again := Add(got, name); again != got {
+				t.Errorf("Add(%q, %q) is %q the second time", got, name, again)
 			}
 		}
 	}
 }
 
-// What AddSchema writes, this driver reads.
-func TestAddSchemaIsReadBack(t *testing.T) {
+// What Add writes, this driver reads.
+func TestAddIsReadBack(t *testing.T) {
 	t.Parallel()
 	for _, dsn := range []string{"postgres://h/d", "host=h dbname=d schema=old"} {
-		for _, name := range addSchemaNames {
-			added, err := AddSchema(dsn, name)
-			if err != nil {
-				t.Fatal(err)
+		for _, name := range addNames {
+			added := Add(dsn, name)
+			if _, s, err := Parse(added); err != nil || s.Schema != name {
+				t.Errorf("%q: got schema %q, %v, want %q", added, s.Schema, err, name)
 			}
-			if _, s, err := parseDSN(added); err != nil || s.schema != name {
-				t.Errorf("%q: got schema %q, %v, want %q", added, s.schema, err, name)
-			}
-		}
-	}
-}
-
-func TestAddSchemaRefuses(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{"", "$user", "pg_toast", "information_schema", "a{{b", "a}}", "<<a", "a>>b", "a\x00b", "\xff",
-		strings.Repeat("x", 64), strings.Repeat("ä", 32)} {
-		var schemaErr *SchemaError
-		if got, err := AddSchema("postgres://h/d", name); !errors.As(err, &schemaErr) || got != "" {
-			t.Errorf("AddSchema(..., %q) = %q, %v, want a *SchemaError", name, got, err)
-		}
-	}
-	for _, dsn := range []string{"registeredConnConfig0", configPrefix + "1"} {
-		var dsnErr *DSNError
-		if got, err := AddSchema(dsn, "app"); !errors.As(err, &dsnErr) || dsnErr.Key != "schema" || got != "" {
-			t.Errorf("AddSchema(%q, ...) = %q, %v, want a *DSNError for the key schema", dsn, got, err)
 		}
 	}
 }
@@ -221,18 +193,15 @@ func TestAddSchemaRefuses(t *testing.T) {
 // strangeIPv6 matches the one thing that pgx parses otherwise: it takes any text in brackets for an address.
 var strangeIPv6 = regexp.MustCompile(`\[[^\]]*\?`)
 
-func FuzzAddSchema(f *testing.F) {
-	for i, dsn := range addSchemaDSNs {
-		f.Add(dsn, addSchemaNames[i%len(addSchemaNames)])
+func FuzzAdd(f *testing.F) {
+	for i, dsn := range addDSNs {
+		f.Add(dsn, addNames[i%len(addNames)])
 	}
 	f.Fuzz(func(t *testing.T, dsn, name string) {
-		added, err := AddSchema(dsn, name)
-		if err != nil {
-			if template.CheckSchema(name) == nil && !isRegisteredName(dsn) {
-				t.Fatalf("AddSchema(%q, %q): %v", dsn, name, err)
-			}
+		if template.CheckSchema(name) != nil {
 			return
 		}
+		added := Add(dsn, name)
 		if _, err := pgx.ParseConfig(dsn); err != nil || strangeIPv6.MatchString(dsn) {
 			return
 		}
@@ -273,7 +242,7 @@ func dsnsAround(password string) []struct {
 // checkHidden fails the test if an error of opening or connecting shows the secret.
 func checkHidden(t *testing.T, dsn string) {
 	t.Helper()
-	config, _, err := parseDSN(dsn)
+	config, _, err := Parse(dsn)
 	if err != nil {
 		if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, secret) || errors.Unwrap(err) != nil {
 			t.Errorf("%q: the error shows the password: %s", dsn, text)
@@ -301,7 +270,7 @@ func FuzzDSN(f *testing.F) {
 			if d.exact {
 				checkHidden(t, d.dsn)
 			} else {
-				_, _, _ = parseDSN(d.dsn) // it does not panic; what follows is no part of the password
+				_, _, _ = Parse(d.dsn) // it does not panic; what follows is no part of the password
 			}
 		}
 	})
@@ -319,7 +288,7 @@ func TestRedactKeepsOnlyTheReason(t *testing.T) {
 	}
 	for _, err := range tests {
 		got := redact(err, "postgres://"+secret)
-		var dsnErr *DSNError
+		var dsnErr *Error
 		if strings.Contains(fmt.Sprintf("%+v", got), secret) || !errors.As(got, &dsnErr) || dsnErr.Reason == "" {
 			t.Errorf("%v became %v", err, got)
 		}

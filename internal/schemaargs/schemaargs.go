@@ -1,4 +1,5 @@
-package driver
+// Package schemaargs replaces the arguments of a statement that are templates. See driver.WithSchemaArgs.
+package schemaargs
 
 import (
 	sqldriver "database/sql/driver"
@@ -10,7 +11,7 @@ import (
 )
 
 // tableArg is an argument that was {{tables.x}}. It is the qualified name, which to_regclass($1) and $1::regclass take. Where the
-// server expects type name, as in table_name = $1 on a catalog, it is the table's alone: see encoded.
+// server expects type name, as in table_name = $1 on a catalog, it is the table's alone: see [Encode].
 type tableArg struct{ qualified, name string }
 
 // Value returns the qualified name. Pgx calls it where it encodes the argument itself.
@@ -19,12 +20,9 @@ func (a tableArg) Value() (sqldriver.Value, error) { return a.qualified, nil }
 // String returns the qualified name, for tracers.
 func (a tableArg) String() string { return a.qualified }
 
-// schemaArgs replaces the arguments that are templates, if that was asked for: see [WithSchemaArgs].
-func (c *conn) schemaArgs(st *statement, args []any) []any {
-	if !c.connector.schemaArgs {
-		return args
-	}
-	r := replacedArgs{args: args, schema: st.schema, syntax: c.connector.settings.syntax}
+// Replace returns args with those that are templates replaced for a schema. The slice is the caller's if there is none.
+func Replace(args []any, schema string, syntax template.Syntax) []any {
+	r := replacedArgs{args: args, schema: schema, syntax: syntax}
 	r.templates()
 	r.halves()
 	return r.args
@@ -87,11 +85,8 @@ func (r *replacedArgs) halves() {
 	}
 }
 
-// encoded returns the arguments as they are to be encoded for parameters of these types.
-func (c *conn) encoded(args []any, types []uint32) []any {
-	if !c.connector.schemaArgs {
-		return args
-	}
+// Encode returns the arguments as they are to be encoded for parameters of these types.
+func Encode(args []any, types []uint32) []any {
 	args = slices.Clone(args)
 	for i := range args {
 		table, ok := args[i].(tableArg)

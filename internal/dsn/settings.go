@@ -1,4 +1,4 @@
-package driver
+package dsn
 
 import (
 	"fmt"
@@ -13,37 +13,38 @@ import (
 
 // The keys that a DSN may have on top of pgx's.
 const (
-	keySchema    = "schema"
+	KeySchema    = "schema"
 	keyMode      = "schema_mode"
 	keyRequired  = "schema_required"
 	keyTemplates = "templates"
 )
 
-var ownKeys = []string{keySchema, keyMode, keyRequired, keyTemplates}
+// Keys are all of them. It is never written to.
+var Keys = []string{KeySchema, keyMode, keyRequired, keyTemplates}
 
-// settings are the values of the DSN's own keys.
-type settings struct {
-	schema     string // the DSN's schema, or ""
-	searchPath bool   // schema_mode=search_path
-	required   required
-	syntax     template.Syntax
+// Settings are the values of the DSN's own keys.
+type Settings struct {
+	Schema     string // the DSN's schema, or ""
+	SearchPath bool   // schema_mode=search_path
+	Required   Required
+	Syntax     template.Syntax
 }
 
-// required says which statements are refused.
-type required uint8
+// Required says which statements are refused.
+type Required uint8
 
 const (
-	requireNothing required = iota
-	requireSchema           // those without a schema
-	requireContext          // those without one from their context or transaction
+	RequireNothing Required = iota
+	RequireSchema           // those without a schema
+	RequireContext          // those without one from their context or transaction
 )
 
-// takeSettings reads our keys from a config's parameters, where pgx puts every key that it does not know, and
+// Take reads our keys from a config's parameters, where pgx puts every key that it does not know, and
 // removes them: the server does not know them either.
-func takeSettings(config *pgx.ConnConfig) (settings, error) {
-	var s settings
+func Take(config *pgx.ConnConfig) (Settings, error) {
+	var s Settings
 	values := make(map[string]string)
-	for _, key := range ownKeys {
+	for _, key := range Keys {
 		if value, ok := config.RuntimeParams[key]; ok {
 			values[key] = value
 			delete(config.RuntimeParams, key)
@@ -52,27 +53,27 @@ func takeSettings(config *pgx.ConnConfig) (settings, error) {
 	if err := checkSpelling(config.RuntimeParams); err != nil {
 		return s, err
 	}
-	if name, ok := values[keySchema]; ok {
+	if name, ok := values[KeySchema]; ok {
 		if err := checkDSNSchema(name); err != nil {
 			return s, err
 		}
-		s.schema = name
+		s.Schema = name
 	}
 	mode, err := choose(values, keyMode, "template", "search_path")
 	if err != nil {
 		return s, err
 	}
-	s.searchPath = mode == 1 || mode < 0 && s.schema != ""
+	s.SearchPath = mode == 1 || mode < 0 && s.Schema != ""
 	need, err := choose(values, keyRequired, "false", "true", "context")
 	if err != nil {
 		return s, err
 	}
-	s.required = required(max(need, 0))
+	s.Required = Required(max(need, 0))
 	syntax, err := choose(values, keyTemplates, "both", "braces")
 	if err != nil {
 		return s, err
 	}
-	s.syntax = template.Syntax(max(syntax, 0))
+	s.Syntax = template.Syntax(max(syntax, 0))
 	return s, nil
 }
 
@@ -86,7 +87,7 @@ func checkSpelling(params map[string]string) error {
 		}
 		for _, sign := range []string{"schema", "shema", "scheme", "templat"} {
 			if strings.Contains(lower, sign) {
-				return &DSNError{Key: key, Reason: "it is unknown; did you mean one of " + strings.Join(ownKeys, ", ") + "?"}
+				return &Error{Key: key, Reason: "it is unknown; did you mean one of " + strings.Join(Keys, ", ") + "?"}
 			}
 		}
 	}
@@ -95,10 +96,10 @@ func checkSpelling(params map[string]string) error {
 
 func checkDSNSchema(name string) error {
 	if name == "" {
-		return &DSNError{Key: keySchema, Reason: "it is empty; leave the key out for no schema"}
+		return &Error{Key: KeySchema, Reason: "it is empty; leave the key out for no schema"}
 	}
 	if holdsPassword(name) {
-		return &DSNError{Key: keySchema, Reason: "password= is a part of its value; " +
+		return &Error{Key: KeySchema, Reason: "password= is a part of its value; " +
 			"a URL's keys are separated by &, those of a DSN of keywords by spaces"}
 	}
 	return template.CheckSchema(name)
@@ -115,7 +116,7 @@ func choose(values map[string]string, key string, allowed ...string) (int, error
 		if end := strings.IndexFunc(value, notWord); end >= 0 {
 			value = value[:end] + "..." // behind it, another key may have been meant to begin, such as the password
 		}
-		return 0, &DSNError{Key: key, Reason: fmt.Sprintf("%q is not one of %s", value, strings.Join(allowed, ", "))}
+		return 0, &Error{Key: key, Reason: fmt.Sprintf("%q is not one of %s", value, strings.Join(allowed, ", "))}
 	}
 	return i, nil
 }
