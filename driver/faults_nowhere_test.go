@@ -42,13 +42,14 @@ func (n nowhere) context(ctx context.Context) context.Context {
 	return driver.WithSchema(ctx, n.schema)
 }
 
-// newLogin creates a role that may log in and owns nothing, and returns dsn for it.
+// newLogin creates a role that may log in and owns nothing, and returns dsn for it. In the
+// grants it is THE_LOGIN.
 func newLogin(t testing.TB, dsn string, grants ...string) string {
 	t.Helper()
 	role := "login_" + strings.ToLower(get[string](t.Context(), t, openAs(t, "pgx", dsn), "SELECT substr(md5(random()::text), 1, 12)"))
 	admin(t, dsn, "CREATE ROLE "+role+" LOGIN PASSWORD 'x'")
 	for _, grant := range grants {
-		admin(t, dsn, strings.ReplaceAll(grant, "ROLE", role))
+		admin(t, dsn, strings.ReplaceAll(grant, "THE_LOGIN", role))
 	}
 	t.Cleanup(func() { admin(t, dsn, "DROP OWNED BY "+role, "DROP ROLE "+role) })
 	return dsn + "&user=" + role + "&password=x"
@@ -65,7 +66,7 @@ func TestNoSchemaCanBeUsed(t *testing.T) {
 					t.Parallel()
 					dsn := newTenants(t, "a")
 					admin(t, dsn, n.prepare...)
-					db := openOne(t, newLogin(t, dsn, "GRANT USAGE ON SCHEMA a TO ROLE", "GRANT ALL ON ALL TABLES IN SCHEMA a TO ROLE")+n.options+settings)
+					db := openOne(t, newLogin(t, dsn, "GRANT USAGE ON SCHEMA a TO THE_LOGIN", "GRANT ALL ON ALL TABLES IN SCHEMA a TO THE_LOGIN")+n.options+settings)
 					ctx := n.context(t.Context())
 					conn := holdConn(ctx, t, db)
 					for _, leftover := range []bool{false, true} {
