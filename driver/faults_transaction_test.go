@@ -201,3 +201,39 @@ func TestFailedCommitAsByPgx(t *testing.T) {
 		}
 	}
 }
+
+// In a failed transaction the server refuses everything, the switch of a path too, and the caller gets its error.
+func TestFailedTransactionRefusesAll(t *testing.T) {
+	t.Parallel()
+	dsn := newTenants(t, "a", "b")
+	for option, settings := range differently {
+		for _, way := range schemaWays {
+			for known := range 3 {
+				ctx, db := way.open(t, dsn+settings, 1, "a", "b").of(t, "a")
+				query := way.sql("SELECT owner FROM TABLE_T WHERE id = $1")
+				for range known {
+					if err := readAll(ctx, db, query, 1); err != nil {
+						t.Fatal(err)
+					}
+				}
+				tx := begin(ctx, t, db)
+				_, _ = tx.Exec("SELECT 1 / 0")
+				for how, err := range map[string]error{
+					"query":   readAll(t.Context(), tx, query, 1),
+					"exec":    second(tx.Exec(way.sql("UPDATE TABLE_T SET owner = $1"), "x")),
+					"text":    second(tx.Exec(way.sql("DELETE FROM TABLE_T"))),
+					"prepare": readAll(t.Context(), asStmt{tx}, query, 1),
+					"another": readAll(in("b")(t.Context()), tx, query, 1),
+					"lock":    second(tx.Exec(way.sql("LOCK TABLE TABLE_T"))),
+				} {
+					if !hasCode(err, "25P02") {
+						t.Errorf("%s, %s, %s, used %d times before: %v", option, way.name, how, known, err)
+					}
+				}
+				if err := tx.Rollback(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+}
