@@ -100,7 +100,8 @@ var writers = []struct {
 		if err != nil {
 			return err
 		}
-		for rows.Next() { //nolint:revive // only the end matters
+		for rows.Next() {
+			continue // only the end matters
 		}
 		if err := rows.Err(); err != nil {
 			return err
@@ -126,41 +127,48 @@ func TestLostAnswerRunsOnce(t *testing.T) {
 					db := l.open(t, dsn+options)
 					insert := way.sql("INSERT INTO TABLE_T (token)")
 					for _, writer := range writers {
-						for lost := range 4 { // of those on the first use; 0 is the one when it is warm
-							text := fmt.Sprintf("/* %d */ %s", lost, insert)
-							stmt := prepare(ctx, t, db, text+" VALUES ($1)")
-							write := func(token string) error { return writer.run(ctx, db, stmt, text, token) }
-							if lost == 0 {
-								for range 20 { // see fill
-									get[int](t.Context(), t, db, "SELECT 1 WHERE 1 = $1", 1)
-								}
-								for range 3 {
-									if err := write("warm"); err != nil {
-										t.Fatal(err)
-									}
-								}
-							}
-							l.in.Store(int64(max(lost, 1)))
-							token := strings.ReplaceAll(fmt.Sprint(writer.name, lost), " ", "_")
-							err := write(token)
-							undelivered := l.in.Swap(0) > 0
-							n := countTokens(t, dsn, token)
-							what := fmt.Sprintf("%s, answer %d", writer.name, lost)
-							switch {
-							case n > 1:
-								t.Errorf("%s: it ran %d times, and the error is %v", what, n, err)
-							case err == nil && n != 1:
-								t.Errorf("%s: it ran %d times, without an error", what, n)
-							case lost == 0 && err == nil:
-								t.Errorf("%s: no error", what)
-							case undelivered && err != nil:
-								t.Errorf("%s: nothing was lost, but %v", what, err)
-							}
+						for lost := range 4 {
+							l.check(ctx, t, db, dsn, fmt.Sprintf("/* %d */ %s", lost, insert), lost, writer.name, writer.run)
 						}
 					}
 				})
 			}
 		}
+	}
+}
+
+// writeFunc inserts a row with a token.
+type writeFunc = func(ctx context.Context, db *sql.DB, stmt *sql.Stmt, insert, token string) error
+
+// check loses an answer to a writer: the one with that number on the first use of a text or, for 0, the first when it is warm.
+func (l *loser) check(ctx context.Context, t *testing.T, db *sql.DB, dsn, text string, lost int, name string, write writeFunc) {
+	t.Helper()
+	stmt := prepare(ctx, t, db, text+" VALUES ($1)")
+	if lost == 0 {
+		for range 20 { // see fill
+			get[int](t.Context(), t, db, "SELECT 1 WHERE 1 = $1", 1)
+		}
+		for range 3 {
+			if err := write(ctx, db, stmt, text, "warm"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l.in.Store(int64(max(lost, 1)))
+	token := strings.ReplaceAll(fmt.Sprint(name, lost), " ", "_")
+	err := write(ctx, db, stmt, text, token)
+	undelivered := l.in.Swap(0) > 0
+	n := countTokens(t, dsn, token)
+	what := fmt.Sprintf("%s, answer %d", name, lost)
+	switch {
+	case n > 1:
+		t.Errorf("%s: it ran %d times, and the error is %v", what, n, err)
+	case err == nil && n != 1:
+		t.Errorf("%s: it ran %d times, without an error", what, n)
+	case lost == 0 && err == nil:
+		t.Errorf("%s: no error", what)
+	case undelivered && err != nil:
+		t.Errorf("%s: nothing was lost, but %v", what, err)
 	}
 }
 
