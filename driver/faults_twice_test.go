@@ -36,7 +36,7 @@ func (c *losingConn) Write(b []byte) (int, error) {
 func (c *losingConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b) // the answer comes behind the commit
 	if err == nil && c.asked.Swap(false) && c.loser.in.Load() > 0 && c.loser.in.Add(-1) == 0 {
-		_ = c.Conn.Close()
+		_ = c.Close()
 		return 0, &net.OpError{Op: "read", Net: "tcp", Err: c.loser.cause}
 	}
 	return n, err

@@ -25,13 +25,12 @@ type schemaWay struct {
 
 // The ways that the tests of the faults go through.
 var (
-	byTemplate   = schemaWay{name: "template", table: "{{tables.t}}"}
-	byContext    = schemaWay{name: "search_path of the context", options: "&schema_mode=search_path", table: "t"}
-	byDSN        = schemaWay{name: "search_path of the DSN", table: "t", ownDB: true}
-	byPgxpool    = schemaWay{name: "template on a pgxpool", table: "{{tables.t}}", ownDB: true, pgxpool: true}
-	schemaWays   = []schemaWay{byTemplate, byContext, byDSN}
-	allWays      = []schemaWay{byTemplate, byContext, byDSN, byPgxpool}
-	bareNameWays = []schemaWay{byContext, byDSN}
+	byTemplate = schemaWay{name: "template", table: "{{tables.t}}"}
+	byContext  = schemaWay{name: "search_path of the context", options: "&schema_mode=search_path", table: "t"}
+	byDSN      = schemaWay{name: "search_path of the DSN", table: "t", ownDB: true}
+	byPgxpool  = schemaWay{name: "template on a pgxpool", table: "{{tables.t}}", ownDB: true, pgxpool: true}
+	schemaWays = []schemaWay{byTemplate, byContext, byDSN}
+	allWays    = []schemaWay{byTemplate, byContext, byDSN, byPgxpool}
 )
 
 // schemaDBs gives the database and the context of each schema.
@@ -175,7 +174,7 @@ func resultOf(ctx context.Context, q querier, query string, args ...any) string 
 type asStmt struct{ querier }
 
 func (s asStmt) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := s.querier.PrepareContext(ctx, query)
+	stmt, err := s.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
