@@ -68,7 +68,7 @@ func (e *execution) plan(fresh bool) (plan, error) {
 	if p != nil {
 		c.session.drop(p)
 	}
-	if !keep {
+	if !keep || len(types.ParamOIDs) > math.MaxUint16 {
 		n.oneShots.Add(1)
 		return plan{types: types}, nil
 	}

@@ -259,7 +259,7 @@ func (c *conn) after(st *statement, alone bool, err error) error {
 	case info.DDL:
 		c.session.changes.Add(1)
 	}
-	if tx == nil && info.SessionState && (info.Settings || info.Temp) {
+	if tx == nil && info.SessionState && (info.Semantics || info.Temp) {
 		c.session.changeSetting(st.settingText(err))
 	}
 	if info.Forgets && err == nil {

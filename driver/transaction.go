@@ -54,8 +54,8 @@ func (t *transaction) known() *stmtcache.Descriptions {
 // note notes what a statement has done in the transaction.
 func (t *transaction) note(st *statement) {
 	info := &st.info
-	t.settings = t.settings || info.Settings || info.Temp || info.SessionState
-	t.leaves = t.leaves || info.SessionState
+	t.settings = t.settings || info.Semantics || info.Temp
+	t.leaves = t.leaves || info.SessionState && (info.Semantics || info.Temp)
 	t.altered = t.altered || info.DDL
 	if info.DDL || t.settings || info.TransactionControl && t.altered { // what was described since may have been rolled back
 		t.descriptions = nil

@@ -1,6 +1,10 @@
 package template
 
-import "github.com/pgdbm/pgdbm/internal/sqllex"
+import (
+	"strings"
+
+	"github.com/pgdbm/pgdbm/internal/sqllex"
+)
 
 // classify looks at how a statement begins: p.first and the word behind it.
 func (p *parser) classify(second string) {
@@ -13,19 +17,22 @@ func (p *parser) classify(second string) {
 		sqllex.Equal(first, "prepare") && sqllex.Equal(second, "transaction"):
 		p.controls++
 		info.Commits = true
+	case sqllex.Equal(first, "set") && sqllex.Equal(second, "constraints") && p.thirdIs("all"):
+		p.utilities++
 	case sqllex.Equal(first, "lock"), sqllex.Equal(first, "set") && sqllex.Equal(second, "constraints"):
 		p.locks++
-	case sqllex.OneOf(first, "notify", "unlisten", "checkpoint"):
+	case sqllex.OneOf(first, "notify", "unlisten", "checkpoint"), sqllex.Equal(first, "show") && !sqllex.OneOf(second, "search_path", "all"):
 		p.utilities++
 	case sqllex.Equal(first, "set"):
 		p.utilities++
-		info.Settings = true
+		info.Settings, info.Semantics = true, info.Semantics || p.setsSemantics()
 		info.SessionState = info.SessionState || !sqllex.Equal(second, "local")
 		info.Role = info.Role || p.namesRole()
 	case sqllex.OneOf(first, "deallocate", "discard", "reset", "listen"):
 		// DEALLOCATE and DISCARD remove what pgx believes to be prepared, RESET what was set when the connection was made.
 		p.utilities++
 		info.SessionState, info.Settings = true, true
+		info.Semantics = info.Semantics || sqllex.Equal(first, "discard") || sqllex.Equal(first, "reset") && p.setsSemantics()
 		info.Forgets = info.Forgets || sqllex.OneOf(first, "deallocate", "discard") && sqllex.Equal(second, "all")
 		info.Role = info.Role || sqllex.OneOf(first, "discard", "reset") && sqllex.Equal(second, "all") ||
 			sqllex.Equal(first, "reset") && p.namesRole()
@@ -41,7 +48,8 @@ func (p *parser) classifyDDL(second string) {
 	first, info := p.first, &p.stmt.Info
 	switch {
 	case sqllex.Equal(first, "do"): // it may do anything
-		info.SessionState, info.Settings, info.SchemaDDL, info.DDL, info.Procedural, info.Role = true, true, true, true, true, true
+		info.SessionState, info.Settings, info.Semantics, info.SchemaDDL = true, true, true, true
+		info.DDL, info.Procedural, info.Role = true, true, true
 	case sqllex.Equal(first, "call"):
 		info.DDL, info.Procedural, info.Role = true, true, true
 	case sqllex.OneOf(first, "alter", "drop", "import"):
@@ -50,6 +58,36 @@ func (p *parser) classifyDDL(second string) {
 	case sqllex.Equal(first, "create"):
 		info.SchemaDDL = info.SchemaDDL || sqllex.Equal(second, "schema")
 	}
+}
+
+// thirdIs reports whether the third word of the statement is word.
+func (p *parser) thirdIs(word string) bool {
+	l := p.start
+	l.Next()
+	l.Next()
+	return sqllex.Equal(p.text(l.Next()), word)
+}
+
+// setsSemantics reports whether the setting of a SET or a RESET may decide what statements mean.
+func (p *parser) setsSemantics() bool {
+	l := p.start
+	l.Next()
+	t := l.Next()
+	for sqllex.OneOf(p.text(t), "local", "session") {
+		t = l.Next()
+	}
+	name := strings.Trim(p.text(t), `"`)
+	return p.text(l.Next()) != "." && hasSemantics(name)
+}
+
+// hasSemantics reports whether a setting may decide what statements mean.
+func hasSemantics(name string) bool {
+	const limit = "_timeout"
+	if n := len(name) - len(limit); n > 0 && sqllex.Equal(name[n:], limit) {
+		return false
+	}
+	return !strings.Contains(name, ".") && !sqllex.OneOf(name, "application_name", "client_min_messages", "jit", "maintenance_work_mem",
+		"synchronous_commit", "work_mem")
 }
 
 // namesRole reports whether the statement, a SET or a RESET, is about the role or the session authorization. These are
@@ -113,7 +151,7 @@ func (p *parser) settingsView() {
 	info := &p.stmt.Info
 	info.SessionState = true
 	if sqllex.Equal(p.first, "update") {
-		info.Settings, info.Role = true, true
+		info.Settings, info.Semantics, info.Role = true, true, true
 	}
 }
 

@@ -12,6 +12,7 @@ func (p *parser) setConfig() {
 	info := &p.stmt.Info
 	info.Settings = true
 	name, local, ok := configArguments(p.lex)
+	info.Semantics = info.Semantics || !ok || mayHaveSemantics(name)
 	info.Role = info.Role || !ok || mayBeRole(name)
 	params, isLocal := localArgument(local)
 	if !ok || !isLocal {
@@ -48,6 +49,16 @@ func configArguments(l sqllex.Lexer) (name, local sqllex.Lexer, ok bool) {
 		}
 	}
 	return name, local, false
+}
+
+// mayHaveSemantics reports whether the argument before l names a setting that may decide what statements mean.
+func mayHaveSemantics(l sqllex.Lexer) bool {
+	t := l.Next()
+	source := l.Text[t.Start:t.End]
+	if t.Kind != sqllex.String || strings.Count(source, "'") != 2 || !endsArgument(l, "text") {
+		return true
+	}
+	return hasSemantics(strings.Trim(source, "'"))
 }
 
 // mayBeRole reports whether the argument before l names one of the settings that decide who the session acts as.

@@ -40,6 +40,10 @@ type Info struct {
 	// Settings: it changes settings, if only until the end of its transaction: SET LOCAL, set_config(..., true), and most
 	// of what leaves session state.
 	Settings bool
+	// Semantics: it changes settings that may decide what statements mean: search_path, DateStyle, role and the like. Limits, such
+	// as statement_timeout, and settings of the user's own, which have a dot in their names, do not. PREPARE, LISTEN and
+	// DEALLOCATE change none. DO and CALL are in DDL.
+	Semantics bool
 	// Role: it may change the role or the session authorization: SET ROLE, SET SESSION AUTHORIZATION, their RESET, RESET
 	// ALL, DISCARD ALL, UPDATE pg_settings, DO, CALL, and set_config whose first argument is one of these two settings or is
 	// not a plain literal.
@@ -59,7 +63,8 @@ type Info struct {
 	// TransactionControl: it is nothing but BEGIN, COMMIT, ROLLBACK, SAVEPOINT, SET TRANSACTION and their relatives.
 	TransactionControl bool
 	// NoNames: all its statements look up no names of tables, and some of them must come before any query: transaction
-	// control, SET (but not SET CONSTRAINTS), RESET, DISCARD, DEALLOCATE, LISTEN, UNLISTEN, NOTIFY, CHECKPOINT.
+	// control, SET (but not SET CONSTRAINTS), RESET, DISCARD, DEALLOCATE, LISTEN, UNLISTEN, NOTIFY, CHECKPOINT,
+	// SHOW but for search_path, SET CONSTRAINTS ALL.
 	NoNames bool
 	// NoSnapshot: it has LOCK or SET CONSTRAINTS, and otherwise only statements as in NoNames. These two look names up but
 	// take no snapshot, so nothing in front of them in their transaction should take one.
