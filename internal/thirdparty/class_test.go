@@ -1,0 +1,89 @@
+package thirdparty_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// class is a class of faults: what is generated to find one.
+type class struct {
+	name     string
+	routes   []string // where it can be found
+	coldOnly bool     // where most statements are sent unprepared
+	shapes   func(shape) bool
+	changes  bool // of tables and the like, between statements
+	inFlight bool // between a describe and its execute
+	renews   int  // connections, once in so many units; 0: never
+	kills    bool
+	loses    bool // answers
+	strict   bool // an error that says that a statement is not prepared is no excuse
+}
+
+func anyShape(shape) bool { return true }
+
+func divides(s shape) bool { return s.only == "n" || strings.HasPrefix(s.text, "DELETE") }
+
+const (
+	direct    = "direct"
+	untracked = "PgBouncer"
+	tracked   = "tracking PgBouncer"
+)
+
+// classes are the faults that the issue which this test comes from numbers 1 to 6. The first is all of them.
+var classes = []class{
+	{name: "", routes: []string{direct, untracked, tracked}, shapes: anyShape, changes: true, inFlight: true, renews: 60, kills: true, loses: true,
+		strict: true},
+	{name: "names", routes: []string{untracked, tracked}, shapes: anyShape, renews: 60},
+	{name: "pooler", routes: []string{untracked}, shapes: anyShape, renews: 60, strict: true},
+	{name: "stale", routes: []string{direct}, shapes: anyShape, changes: true, inFlight: true, strict: true},
+	{name: "lent", routes: []string{direct}, coldOnly: true, shapes: divides, renews: 60, strict: true},
+	{name: "renewed", routes: []string{direct}, coldOnly: true, shapes: func(s shape) bool { return s.writes && s.args != "" }, changes: true,
+		renews: 3, strict: true},
+	{name: "lost", routes: []string{direct}, shapes: anyShape, loses: true, strict: true},
+}
+
+// tally counts the statements of a class.
+type tally struct {
+	met      int // what the class is about
+	inFlight int // and a change between their own describe and execute
+	earlier  int // and a change between an earlier describe and this execute
+}
+
+type tallies map[string]*tally
+
+func (t tallies) of(class string) *tally {
+	if t[class] == nil {
+		t[class] = &tally{}
+	}
+	return t[class]
+}
+
+// empty returns the classes of which nothing was met in a world.
+func (t tallies) empty(c class, s setup) []string {
+	want := map[string]bool{
+		"names": s.route != direct, "pooler": s.route == untracked, "stale": c.changes, "lent": c.name != "renewed" && c.name != "lost",
+		"renewed": c.changes && c.renews > 0, "lost": c.loses,
+	}
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if want[name] && (c.name == "" || c.name == name) && t.of(name).met == 0 {
+			list = append(list, name)
+		}
+	}
+	if c.inFlight && t.of("stale").inFlight+t.of("stale").earlier == 0 {
+		list = append(list, "stale, a change between describe and execute")
+	}
+	return list
+}
+
+func (t tallies) log(tb testing.TB) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-8s %10s %28s %32s\n", "class", "statements", "change after own describe", "change after earlier describe")
+	for _, name := range slices.Sorted(maps.Keys(t)) {
+		fmt.Fprintf(&b, "%-8s %10d %28d %32d\n", name, t[name].met, t[name].inFlight, t[name].earlier)
+	}
+	tb.Log("\n" + b.String())
+}

@@ -1,0 +1,73 @@
+package thirdparty_test
+
+import (
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestThirdParty(t *testing.T) {
+	t.Parallel()
+	seed := *runSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	i := slices.IndexFunc(classes, func(c class) bool { return c.name == *onlyFlag })
+	if i < 0 {
+		t.Fatalf("-thirdparty.only %q: no such class", *onlyFlag)
+	}
+	c := classes[i]
+	t.Logf("-thirdparty.seed %d", seed)
+	for _, s := range setups(c) {
+		t.Run(s.String(), func(t *testing.T) {
+			t.Parallel()
+			if s.route == tracked && os.Getenv(trackingVariable) == "" {
+				t.Skipf("%s is not set", trackingVariable)
+			}
+			w := newWorld(t, s, c, seed, stream(s))
+			start := time.Now()
+			w.live(*runTime)
+			took := time.Since(start)
+			t.Logf("%d units, %d statements, %.0f a second, %d changes", w.units, w.steps, float64(w.steps)/took.Seconds(), w.epoch)
+			w.counts.log(t)
+			if w.problem != "" {
+				t.Fatalf("-thirdparty.seed %d -thirdparty.only %q -run 'TestThirdParty/%s'\n%s", seed, c.name, s, w.problem)
+			}
+			if list := w.counts.empty(c, s); len(list) > 0 {
+				t.Errorf("no statement has met these: %q", list)
+			}
+		})
+	}
+}
+
+// setups returns the configurations in which a class of faults can be met.
+func setups(c class) []setup {
+	var list []setup
+	for _, path := range []bool{false, true} {
+		for _, route := range c.routes {
+			for _, cold := range []bool{false, true} {
+				if *plainFlag && (path || cold || route != direct) {
+					continue
+				}
+				if cold || !c.coldOnly {
+					list = append(list, setup{path, route, cold})
+				}
+			}
+		}
+	}
+	return list
+}
+
+// stream tells the random numbers of the configurations apart, so that one can be run alone.
+func stream(s setup) uint64 {
+	n := uint64(slices.Index([]string{direct, untracked, tracked}, s.route))
+	if s.path {
+		n += 10
+	}
+	if s.cold {
+		n += 20
+	}
+	return n
+}

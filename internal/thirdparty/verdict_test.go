@@ -1,0 +1,135 @@
+package thirdparty_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// differ decides whether a difference between our outcome, the twin's and the fresh connection's is legitimate.
+func (w *world) differ(u *unit, i int, before map[*tenant]string, got, twin, fresh string) {
+	s := &u.steps[i]
+	if u.tx {
+		w.endAll(u, false)
+	}
+	after := make(map[*tenant]string)
+	for _, t := range u.tenants() {
+		after[t] = w.read(inOurs, t)
+	}
+	switch {
+	case got == "error "+lostConnection && w.killed:
+		if !w.unchanged(u, before, after) {
+			w.fail(u, i, "A statement has run although its connection was lost before")
+		}
+	case w.tolerated(got):
+	case u.tx && !w.unchanged(u, before, after):
+		w.fail(u, i, "A transaction that was rolled back has left something")
+	case !w.legitimate(u, i, before, got, twin, fresh):
+		w.fail(u, i, "A THIRD VALUE", "ours:  "+got, "twin:  "+twin, "fresh: "+fresh)
+	case isError(got) && !isError(fresh) && w.failedBefore(s) && !*plainFlag: // plain pgx fails once on each connection
+		w.fail(u, i, "FAILED TWICE FOR ONE CHANGE", "ours:  "+got, "twin:  "+twin, "fresh: "+fresh)
+	}
+	w.equalize(u)
+}
+
+// tolerated reports whether an error is an excuse in this run: that a statement is not prepared, or is already.
+func (w *world) tolerated(got string) bool {
+	return !w.class.strict && slices.ContainsFunc([]string{"error 26000", "error 42P05", "error " + lostConnection},
+		func(code string) bool { return strings.HasPrefix(got, code) })
+}
+
+func (w *world) unchanged(u *unit, before, after map[*tenant]string) bool {
+	for _, t := range u.tenants() {
+		if after[t] != before[t] && !u.inFlight {
+			return false
+		}
+	}
+	return true
+}
+
+// legitimate reports whether our outcome, and what it has written, are plain pgx's of then or now.
+func (w *world) legitimate(u *unit, i int, before map[*tenant]string, got, twin, fresh string) bool {
+	t := u.steps[i].tenant
+	same := func(database int) bool { return u.tx || w.read(inOurs, t) == w.read(database, t) }
+	return got == twin && same(inTwin) || got == fresh && same(inFresh) || w.witnessed(u, i, false, before, got)
+}
+
+// witnessed asks the witnesses of the time since our connection was opened. Each one executes the unit on the data that was there
+// before it, remembering the statement i. With whole, outcomes were the same and what is in the tables decides.
+func (w *world) witnessed(u *unit, i int, whole bool, before map[*tenant]string, got string) bool {
+	opened := w.ours.players[u.player].opened
+	for _, x := range w.witnesses {
+		if x.opened < opened || !x.known[x.text(u.steps[i].text, u.steps[i].tenant)] {
+			continue
+		}
+		for _, t := range u.tenants() {
+			w.write(inWitness, t, before[t])
+		}
+		outcome := x.replay(w.ctx, u, i, whole)
+		if !whole && outcome != got {
+			w.note("a witness of epoch %d (now %d): %.200s", x.opened, w.epoch, outcome)
+			continue
+		}
+		if u.tx && !whole {
+			return true
+		}
+		same := true
+		for _, t := range u.tenants() {
+			same = same && w.read(inWitness, t) == w.read(inOurs, t)
+		}
+		if same {
+			return true
+		}
+	}
+	return false
+}
+
+// failedBefore reports whether a statement fails for the second time for one change of its tenant.
+func (w *world) failedBefore(s *step) bool {
+	key := fmt.Sprint(s.tenant.name, s.text)
+	last, ok := w.failed[key]
+	w.failed[key] = s.tenant.version
+	return ok && last == s.tenant.version
+}
+
+// count notes which classes of faults a statement could have met.
+func (w *world) count(u *unit, s *step, ours *player, changed bool, executed, described int) {
+	key := fmt.Sprint(s.tenant.name, s.text)
+	last, usedBefore := w.used[key]
+	met := func(class string, earlier bool) {
+		n := w.counts.of(class)
+		n.met++
+		switch {
+		case changed && described > 0:
+			n.inFlight++
+		case changed && executed > 0 || earlier:
+			n.earlier++
+		}
+	}
+	stale := usedBefore && last.version < s.tenant.version
+	if stale || changed {
+		met("stale", stale)
+	}
+	if stale && ours.opened > last.epoch {
+		met("renewed", true)
+	}
+	column := s.card.table + "." + s.card.column.name
+	for _, other := range w.tenants {
+		before, ok := w.used[fmt.Sprint(other.name, s.text)]
+		if ok && other != s.tenant && (!usedBefore || stale) && before.version == other.version && other.types[column] != s.tenant.types[column] {
+			met("lent", stale)
+			break
+		}
+	}
+	if w.route != direct {
+		onThis := fmt.Sprint(u.player, key)
+		if w.seen[onThis] {
+			met("names", stale)
+		}
+		w.seen[onThis] = true
+		if described > 0 {
+			met("pooler", stale)
+		}
+	}
+	w.used[key] = use{s.tenant.version, w.epoch}
+}
