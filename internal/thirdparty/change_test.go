@@ -62,8 +62,8 @@ func newChange(r *rand.Rand, t *tenant, kind string) change {
 func alterColumn(r *rand.Rand, t *tenant) string {
 	table := tables[r.IntN(len(tables))]
 	c := columnNamed(pick(r, table.columns))
-	if r.IntN(3) == 0 {
-		c = columnNamed("n") // where a wrong type shows in the values
+	if r.IntN(2) == 0 {
+		c = columnNamed(pick(r, []string{"n", "d"})) // where a wrong type shows in the values
 	}
 	key := table.name + "." + c.name
 	to := pick(r, c.types)

@@ -14,9 +14,15 @@ type class struct {
 	routes   []string // where it can be found
 	coldOnly bool     // where most statements are sent unprepared
 	shapes   func(shape) bool
-	changes  bool // of tables and the like, between statements
-	inFlight bool // between a describe and its execute
-	renews   int  // connections, once in so many units; 0: never
+	columns  []string // that statements are about, or nil for all
+	deck     int      // how many texts are in use
+	kind     string   // of changes, or "" for all
+	tenants  int      // how many are in use
+	every    int      // in so many units comes a change between two of them
+	changes  bool     // of tables and the like, between statements
+	inFlight bool     // between a describe and its execute
+	renewal  bool     // all connections are renewed after a change
+	renews   int      // connections, once in so many units; 0: never
 	kills    bool
 	loses    bool // answers
 	strict   bool // an error that says that a statement is not prepared is no excuse
@@ -24,7 +30,14 @@ type class struct {
 
 func anyShape(shape) bool { return true }
 
+// divides are those that show in a value which type a number was sent with.
 func divides(s shape) bool { return s.only == "n" || strings.HasPrefix(s.text, "DELETE") }
+
+// byKey are those that a server takes for each other if it mistakes a name: they have one id for an argument.
+func byKey(s shape) bool { return s.args == "i" }
+
+// stores are those that write a value.
+func stores(s shape) bool { return s.writes && strings.HasPrefix(s.args, "v") && s.only == "" }
 
 const (
 	direct    = "direct"
@@ -34,15 +47,15 @@ const (
 
 // classes are the faults that the issue which this test comes from numbers 1 to 6. The first is all of them.
 var classes = []class{
-	{name: "", routes: []string{direct, untracked, tracked}, shapes: anyShape, changes: true, inFlight: true, renews: 60, kills: true, loses: true,
-		strict: true},
-	{name: "names", routes: []string{untracked, tracked}, shapes: anyShape, renews: 60},
-	{name: "pooler", routes: []string{untracked}, shapes: anyShape, renews: 60, strict: true},
-	{name: "stale", routes: []string{direct}, shapes: anyShape, changes: true, inFlight: true, strict: true},
-	{name: "lent", routes: []string{direct}, coldOnly: true, shapes: divides, renews: 60, strict: true},
-	{name: "renewed", routes: []string{direct}, coldOnly: true, shapes: func(s shape) bool { return s.writes && s.args != "" }, changes: true,
-		renews: 3, strict: true},
-	{name: "lost", routes: []string{direct}, shapes: anyShape, loses: true, strict: true},
+	{name: "", routes: []string{direct, untracked, tracked}, shapes: anyShape, deck: 40, tenants: 4, every: 20, changes: true, inFlight: true, renews: 60, kills: true,
+		loses: true, strict: true},
+	{name: "names", routes: []string{untracked, tracked}, shapes: byKey, deck: 10, tenants: 4},
+	{name: "pooler", routes: []string{untracked}, shapes: anyShape, deck: 40, tenants: 4, every: 20, renews: 60, strict: true},
+	{name: "stale", routes: []string{direct}, shapes: anyShape, deck: 15, tenants: 4, every: 20, changes: true, inFlight: true, strict: true},
+	{name: "lent", routes: []string{direct}, coldOnly: true, shapes: divides, deck: 15, tenants: 4, every: 20, renews: 60, strict: true},
+	{name: "renewed", routes: []string{direct}, coldOnly: true, shapes: stores, columns: []string{"d"}, deck: 8, tenants: 2, every: 25, kind: "alter type of a column",
+		changes: true, renewal: true, renews: 15, strict: true},
+	{name: "lost", routes: []string{direct, untracked}, shapes: anyShape, deck: 40, tenants: 4, every: 20, loses: true, strict: true},
 }
 
 // tally counts the statements of a class.
@@ -64,7 +77,7 @@ func (t tallies) of(class string) *tally {
 // empty returns the classes of which nothing was met in a world.
 func (t tallies) empty(c class, s setup) []string {
 	want := map[string]bool{
-		"names": s.route != direct, "pooler": s.route == untracked, "stale": c.changes, "lent": c.name != "renewed" && c.name != "lost",
+		"names": s.route != direct, "pooler": s.route == untracked, "stale": c.changes, "lent": c.name == "" || c.name == "lent",
 		"renewed": c.changes && c.renews > 0, "lost": c.loses,
 	}
 	var list []string

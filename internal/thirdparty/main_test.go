@@ -16,6 +16,8 @@ var (
 	runSeed  = flag.Uint64("thirdparty.seed", 0, "where the random numbers start; 0 means anywhere")
 	onlyFlag = flag.String("thirdparty.only", "", "generate for one class of faults only: names, pooler, stale, lent, renewed, lost")
 
+	dsnFlag = flag.String("thirdparty.dsn", "", "what to add to the driver's DSN, such as &default_query_exec_mode=cache_describe")
+
 	// plainFlag is for the test of the test: what it finds then is wrong with itself.
 	plainFlag = flag.Bool("thirdparty.plain", false, "put plain pgx in the driver's place, where it can be: direct, template")
 )

@@ -4,24 +4,23 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 )
 
 // run executes a unit on a connection of ours, on its twin and on the fresh one, and compares them after each statement. It ends with
 // the first difference, which the rest would follow from.
 func (w *world) run(u *unit) {
-	ours, twin := w.ours.players[u.player], w.twin.players[u.player]
 	before := maps.Clone(w.contents)
-	if u.tx && !w.begin(u, ours, twin) {
+	if u.tx && !w.begin(u) {
 		return
 	}
 	for i := range u.steps {
 		s := &u.steps[i]
 		if s.change != nil {
-			w.apply(newChange(w.random, s.change, ""))
+			w.apply(newChange(w.random, s.change, w.class.kind))
 			before[s.change] = w.contents[s.change]
 		}
-		got := w.execute(u, s, ours, before)
-		a, b := w.others(s, twin)
+		got, a, b := w.executeAll(u, s, before)
 		w.note("%s in %s: %.200s", w.describe(s), s.tenant.name, got)
 		if got != a || got != b {
 			w.differ(u, i, before, got, a, b)
@@ -38,7 +37,8 @@ func (w *world) describe(s *step) string {
 	return s.statement.String()
 }
 
-func (w *world) begin(u *unit, ours, twin *player) bool {
+func (w *world) begin(u *unit) bool {
+	ours, twin := w.ours.players[u.player], w.twin.players[u.player]
 	errs := []error{ours.begin(w.ctx, u.tenant), twin.begin(w.ctx, u.tenant), w.fresh.begin(w.ctx, u.tenant)}
 	for _, err := range errs {
 		if err == nil {
@@ -58,12 +58,29 @@ func (w *world) endAll(u *unit, commit bool) (ours, twin, fresh string) {
 	return w.ours.players[u.player].end(commit, u.tenant), w.twin.players[u.player].end(commit, u.tenant), w.fresh.end(commit, u.tenant)
 }
 
-// execute executes a statement of ours. If something is to happen in flight, it happens now, at the latest afterwards.
-func (w *world) execute(u *unit, s *step, ours *player, before map[*tenant]string) string {
+// executeAll returns the outcomes of a statement: ours, the twin's and the fresh connection's. They have nothing in common, so they
+// run at the same time, unless something is to happen while ours runs.
+func (w *world) executeAll(u *unit, s *step, before map[*tenant]string) (got, a, b string) {
 	w.steps++
+	ours, twin := w.ours.players[u.player], w.twin.players[u.player]
 	if s.control != "" {
-		return controlOutcome(w, ours, s)
+		return w.control(ours, s), w.control(twin, s), w.control(w.fresh, s)
 	}
+	if u.inFlight {
+		got = w.execute(u, s, ours, before)
+	}
+	var all sync.WaitGroup
+	all.Go(func() { a = twin.do(w.ctx, s) })
+	all.Go(func() { b = w.fresh.doAfresh(w.ctx, s) })
+	if !u.inFlight {
+		got = w.execute(u, s, ours, before)
+	}
+	all.Wait()
+	return got, a, b
+}
+
+// execute executes a statement of ours, and lets the third party act in the middle of it.
+func (w *world) execute(u *unit, s *step, ours *player, before map[*tenant]string) string {
 	w.witnesses[len(w.witnesses)-1].note(w.ctx, s)
 	happened := false
 	var hold func()
@@ -83,23 +100,15 @@ func (w *world) execute(u *unit, s *step, ours *player, before map[*tenant]strin
 // changeInFlight makes a change while a message of ours is held. The witnesses get the same data before.
 func (w *world) changeInFlight(t *tenant, before map[*tenant]string) {
 	w.write(inWitness, t, before[t])
-	w.apply(newChange(w.random, t, ""))
+	w.apply(newChange(w.random, t, w.class.kind))
 	before[t] = w.read(inWitness, t)
 }
 
-func controlOutcome(w *world, p *player, s *step) string {
+func (w *world) control(p *player, s *step) string {
 	if _, err := p.on().ExecContext(w.ctx, s.control); err != nil {
 		return errorOutcome(err, s.tenant)
 	}
 	return "done"
-}
-
-// others returns the outcomes of the twin and the fresh connection.
-func (w *world) others(s *step, twin *player) (a, b string) {
-	if s.control != "" {
-		return controlOutcome(w, twin, s), controlOutcome(w, w.fresh, s)
-	}
-	return twin.do(w.ctx, s), w.fresh.doAfresh(w.ctx, s)
 }
 
 // finish ends a unit in which all outcomes were the same.
@@ -113,50 +122,71 @@ func (w *world) finish(u *unit, before map[*tenant]string) {
 			return
 		}
 	}
-	if !u.writes() || w.sameContents(u) {
+	if !u.writes() {
+		return
+	}
+	after := w.readAll(u)
+	if after.agree(inTwin) || after.agree(inFresh) {
+		w.equalize(after)
 		return
 	}
 	for i, s := range u.steps {
-		if s.silently && w.witnessed(u, i, true, before, "") {
-			w.equalize(u)
+		if s.silently && w.witnessed(u, i, true, before, after, "") {
+			w.equalize(after)
 			return
 		}
 	}
-	w.failContents(u, before)
+	w.failContents(u, before, after)
 }
 
-// sameContents reports whether our tables are those of the twin, or of the fresh connection, and makes all the same.
-func (w *world) sameContents(u *unit) bool {
-	asTwin, asFresh := true, true
+// snapshot is what a unit's tables contain in each database.
+type snapshot map[*tenant]*[databases]string
+
+// readAll reads the tables of a unit. The databases have nothing in common, so it reads them at the same time.
+func (w *world) readAll(u *unit) snapshot {
+	s := make(snapshot)
+	var all sync.WaitGroup
 	for _, t := range u.tenants() {
-		ours := w.read(inOurs, t)
-		asTwin, asFresh = asTwin && ours == w.read(inTwin, t), asFresh && ours == w.read(inFresh, t)
+		s[t] = &[databases]string{}
 	}
-	if !asTwin && !asFresh {
-		return false
+	for _, database := range []int{inOurs, inTwin, inFresh} {
+		all.Go(func() {
+			for t, contents := range s {
+				contents[database] = w.read(database, t)
+			}
+		})
 	}
-	w.equalize(u)
+	all.Wait()
+	return s
+}
+
+// agree reports whether our tables are those of another database.
+func (s snapshot) agree(database int) bool {
+	for _, contents := range s {
+		if contents[inOurs] != contents[database] {
+			return false
+		}
+	}
 	return true
 }
 
 // equalize gives the others what our tables contain.
-func (w *world) equalize(u *unit) {
-	for _, t := range u.tenants() {
-		ours := w.read(inOurs, t)
-		w.contents[t] = ours
+func (w *world) equalize(s snapshot) {
+	for t, contents := range s {
+		w.contents[t] = contents[inOurs]
 		for _, database := range []int{inTwin, inFresh} {
-			if w.read(database, t) != ours {
-				w.write(database, t, ours)
+			if contents[database] != contents[inOurs] {
+				w.write(database, t, contents[inOurs])
 			}
 		}
 	}
 }
 
-func (w *world) failContents(u *unit, before map[*tenant]string) {
+func (w *world) failContents(u *unit, before map[*tenant]string, after snapshot) {
 	var all []string
-	for _, t := range u.tenants() {
+	for t, contents := range after {
 		all = append(all, fmt.Sprintf("tables of %s\nbefore: %s\nours:   %s\ntwin:   %s\nfresh:  %s", t.name, before[t],
-			w.read(inOurs, t), w.read(inTwin, t), w.read(inFresh, t)))
+			contents[inOurs], contents[inTwin], contents[inFresh]))
 	}
 	w.fail(u, len(u.steps)-1, "A THIRD VALUE IN THE TABLES: the outcomes agree, but what was written is neither the twin's nor the fresh connection's", all...)
 }

@@ -56,14 +56,14 @@ func newWorld(t *testing.T, s setup, c class, seed, stream uint64) *world {
 	}
 	w.decoy = &tenant{name: "public", number: 20}
 	w.everywhere(w.decoy.create(w.random))
-	for i, name := range []string{"ten1", "ten2", "Ten-3", "ten4"} {
+	for i, name := range []string{"ten1", "Ten-2", "ten3", "ten4"}[:c.tenants] {
 		tn := &tenant{name: name, number: i + 1}
 		w.tenants = append(w.tenants, tn)
 		w.everywhere(tn.create(w.random))
 		w.contents[tn] = w.read(inOurs, tn)
 	}
-	for range 40 {
-		w.deck = append(w.deck, newCard(w.random, c.shapes))
+	for range c.deck {
+		w.deck = append(w.deck, newCard(w.random, c))
 	}
 	w.connect()
 	return w
@@ -105,8 +105,9 @@ func (w *world) openOurs(dsn string) *sql.DB {
 	if w.path {
 		dsn += "&schema_mode=search_path"
 	}
+	dsn += *dsnFlag
 	if w.cold {
-		dsn += "&statement_cache_capacity=4"
+		dsn += "&statement_cache_capacity=2"
 	}
 	connector, err := driver.NewConnector(dsn, driver.WithStdlib(stdlib.OptionBeforeConnect(func(_ context.Context, c *pgx.ConnConfig) error {
 		w.tap.attach(c)

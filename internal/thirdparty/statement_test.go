@@ -77,11 +77,11 @@ func (c card) text() string {
 	return strings.NewReplacer("%", c.table, "#", c.column.name).Replace(c.shape.text)
 }
 
-// newCard returns a random one, whose shape is one of those that keep allows.
-func newCard(r *rand.Rand, keep func(shape) bool) card {
+// newCard returns a random one that the class allows.
+func newCard(r *rand.Rand, of class) card {
 	for {
 		s := pick(r, shapes)
-		if !keep(s) {
+		if !of.shapes(s) {
 			continue
 		}
 		t := tables[r.IntN(len(tables))]
@@ -92,7 +92,7 @@ func newCard(r *rand.Rand, keep func(shape) bool) card {
 			}
 			c = columnNamed(s.only)
 		}
-		if s.writes && c.name == "id" {
+		if s.writes && c.name == "id" || of.columns != nil && !slices.Contains(of.columns, c.name) {
 			continue
 		}
 		return card{s, t.name, c}

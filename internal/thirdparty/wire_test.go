@@ -226,7 +226,7 @@ func (w *wire) Read(b []byte) (int, error) {
 		w.Conn.Close()
 		n = min(cut, len(w.answer)-1, len(b))
 		if f == loseAnswer || n <= 0 {
-			return 0, io.EOF
+			return 0, []error{io.EOF, &net.OpError{Op: "read", Net: "unix", Err: syscall.ECONNRESET}}[cut%2]
 		}
 		w.mu.Lock()
 		w.fate = loseAnswer // for what comes next
@@ -257,8 +257,7 @@ func isLost(err error) bool {
 	var network net.Error
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
-		return pgErr.Code == "57P01" || strings.HasPrefix(pgErr.Code, "08") && pgErr.Code != "08P01" ||
-			pgErr.Code == "08P01" && pgErr.File == "" // PgBouncer's own
+		return pgErr.Code == "57P01" || pgErr.Code == "08P01" && strings.HasPrefix(pgErr.Message, "server conn crashed") // PgBouncer's
 	}
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.EPIPE)

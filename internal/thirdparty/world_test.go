@@ -187,15 +187,18 @@ func (w *world) live(limit time.Duration) {
 		}
 		w.units++
 		if w.units%50 == 0 {
-			w.deck[r.IntN(len(w.deck))] = newCard(r, w.class.shapes)
+			w.deck[r.IntN(len(w.deck))] = newCard(r, w.class)
 		}
 		for _, b := range w.blockers {
 			if r.IntN(8) == 0 {
 				w.must(b.flip(w.ctx))
 			}
 		}
-		if w.class.changes && r.IntN(20) == 0 {
-			w.apply(newChange(r, pick(r, w.tenants), ""))
+		if w.class.changes && r.IntN(w.class.every) == 0 {
+			w.apply(newChange(r, pick(r, w.tenants), w.class.kind))
+			if w.class.renewal {
+				w.renew(-1)
+			}
 		}
 		if len(w.witnesses) > most {
 			w.renew(-1)
