@@ -15,13 +15,15 @@ import (
 
 // player executes statements on one connection: as the driver's user, or as plain pgx's.
 type player struct {
-	db     *sql.DB
-	conn   *sql.Conn // nil: any connection of the pool, of which one is free
-	ours   bool      // expands templates and follows contexts
-	path   bool      // bare names
-	tx     *sql.Tx
-	stmts  map[string]*sql.Stmt
-	opened int // the epoch
+	db   *sql.DB
+	conn *sql.Conn // nil: any connection of the pool, of which one is free
+	ours bool      // expands templates and follows contexts
+	path bool      // bare names
+
+	unprepared bool // no sql.Stmt: what they prepare is lost behind PgBouncer
+	tx         *sql.Tx
+	stmts      map[string]*sql.Stmt
+	opened     int // the epoch
 }
 
 var tableName = regexp.MustCompile(`@(tp_item|tp_acct|tp_log)`)
@@ -61,7 +63,7 @@ func (p *player) do(ctx context.Context, s *step) string {
 	if !s.bound {
 		ctx = p.context(ctx, s.tenant)
 	}
-	if s.prepared && p.conn != nil {
+	if s.prepared && p.conn != nil && !p.unprepared {
 		stmt, err := p.prepare(ctx, text)
 		if err != nil {
 			return errorOutcome(err, s.tenant)

@@ -1,8 +1,10 @@
 package thirdparty_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -185,8 +187,28 @@ func (w *world) equalize(s snapshot) {
 func (w *world) failContents(u *unit, before map[*tenant]string, after snapshot) {
 	var all []string
 	for t, contents := range after {
-		all = append(all, fmt.Sprintf("tables of %s\nbefore: %s\nours:   %s\ntwin:   %s\nfresh:  %s", t.name, before[t],
-			contents[inOurs], contents[inTwin], contents[inFresh]))
+		other := []string{before[t], contents[inOurs], contents[inTwin], contents[inFresh]}
+		for i, name := range []string{"before", "ours", "twin", "fresh"} {
+			all = append(all, fmt.Sprintf("%s: %s has %s", name, t.name, special(other[i], other)))
+		}
 	}
 	w.fail(u, len(u.steps)-1, "A THIRD VALUE IN THE TABLES: the outcomes agree, but what was written is neither the twin's nor the fresh connection's", all...)
+}
+
+// special returns the rows of some contents that not all of the others have.
+func special(contents string, all []string) []string {
+	var parsed map[string][]string
+	if json.Unmarshal([]byte(contents), &parsed) != nil {
+		return []string{contents} // the schema is missing
+	}
+	var rows []string
+	for _, table := range tables {
+		for _, row := range parsed[table.name] {
+			quoted, _ := json.Marshal(row)
+			if slices.ContainsFunc(all, func(other string) bool { return !strings.Contains(other, string(quoted)) }) {
+				rows = append(rows, table.name+row)
+			}
+		}
+	}
+	return rows
 }

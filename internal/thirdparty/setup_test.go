@@ -47,7 +47,7 @@ func newWorld(t *testing.T, s setup, c class, seed, stream uint64) *world {
 	t.Helper()
 	w := &world{
 		setup: s, class: c, t: t, ctx: t.Context(), random: rand.New(rand.NewPCG(seed, stream)), party: startParty(t), tap: &tap{},
-		contents: make(map[*tenant]string), failed: make(map[string]int), used: make(map[string]use), seen: make(map[string]bool),
+		contents: make(map[*tenant]string), failed: make(map[string]failure), used: make(map[string]use), seen: make(map[string]bool),
 		counts: make(tallies), lastSQL: make(map[*tenant]string),
 	}
 	for i := range databases {
@@ -84,6 +84,9 @@ func (w *world) connect() {
 		}
 	}
 	w.ours = newCast(w.openOurs(dsn), !*plainFlag, w.path)
+	for _, p := range w.ours.players {
+		p.unprepared = *plainFlag && w.route != direct
+	}
 	w.twin = newCast(w.openPlain(w.dsns[inTwin]), false, false)
 	freshDB := w.openPlain(w.dsns[inFresh] + "&default_query_exec_mode=describe_exec")
 	w.fresh = &player{db: freshDB}
@@ -95,7 +98,7 @@ func (w *world) connect() {
 
 func (w *world) openOurs(dsn string) *sql.DB {
 	if *plainFlag {
-		config, err := pgx.ParseConfig(dsn)
+		config, err := pgx.ParseConfig(dsn + *dsnFlag)
 		if err != nil {
 			w.t.Fatal(err)
 		}

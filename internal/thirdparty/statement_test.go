@@ -25,7 +25,14 @@ type statement struct {
 	silently bool // what it has written does not show in its outcome
 }
 
-func (s statement) String() string { return fmt.Sprintf("%s %#v (form %d)", s.text, s.args, s.form) }
+func (s statement) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", [...]string{"Exec", "Query", "QueryRow"}[s.form], s.text)
+	for _, arg := range s.args {
+		b.WriteString("," + valueOutcome(arg))
+	}
+	return b.String()
+}
 
 // shape is a kind of statement about a column.
 type shape struct {

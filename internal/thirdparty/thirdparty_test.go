@@ -48,7 +48,7 @@ func setups(c class) []setup {
 	for _, path := range []bool{false, true} {
 		for _, route := range c.routes {
 			for _, cold := range []bool{false, true} {
-				if *plainFlag && (path || cold || route != direct) {
+				if *plainFlag && (path || cold) {
 					continue
 				}
 				if cold || !c.coldOnly {

@@ -23,8 +23,10 @@ func (w *world) differ(u *unit, i int, before map[*tenant]string, got, twin, fre
 		w.fail(u, i, "A transaction that was rolled back has left something")
 	case !w.legitimate(u, i, before, after, got, twin, fresh):
 		w.fail(u, i, "A THIRD VALUE", "ours:  "+got, "twin:  "+twin, "fresh: "+fresh)
-	case isError(got) && !isError(fresh) && w.failedBefore(s) && !*plainFlag: // plain pgx fails once on each connection
-		w.fail(u, i, "FAILED TWICE FOR ONE CHANGE", "ours:  "+got, "twin:  "+twin, "fresh: "+fresh)
+	case isError(got) && !isError(fresh) && !*plainFlag: // plain pgx fails once on each connection
+		if first := w.failedBefore(s); first > 0 {
+			w.fail(u, i, fmt.Sprintf("FAILED TWICE FOR ONE CHANGE, first in unit %d", first), "ours:  "+got, "twin:  "+twin, "fresh: "+fresh)
+		}
 	}
 	w.equalize(after)
 }
@@ -82,12 +84,18 @@ func (w *world) witnessed(u *unit, i int, whole bool, before map[*tenant]string,
 	return false
 }
 
-// failedBefore reports whether a statement fails for the second time for one change of its tenant.
-func (w *world) failedBefore(s *step) bool {
+// failure is when a statement failed that plain pgx could execute.
+type failure struct{ version, unit int }
+
+// failedBefore returns the unit in which a statement has failed for the same change of its tenant, or 0.
+func (w *world) failedBefore(s *step) int {
 	key := fmt.Sprint(s.tenant.name, s.text)
-	last, ok := w.failed[key]
-	w.failed[key] = s.tenant.version
-	return ok && last == s.tenant.version
+	last := w.failed[key]
+	w.failed[key] = failure{s.tenant.version, w.units}
+	if last.version != s.tenant.version {
+		return 0
+	}
+	return last.unit
 }
 
 // count notes which classes of faults a statement could have met.

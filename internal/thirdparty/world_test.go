@@ -39,7 +39,7 @@ type world struct {
 
 	epoch    int                // counts the changes
 	contents map[*tenant]string // of the tables, in ours, twin and fresh
-	failed   map[string]int     // the tenant's version at which a statement failed that plain pgx can execute now
+	failed   map[string]failure // the last one by text and tenant
 	used     map[string]use     // statements by text and tenant
 	seen     map[string]bool    // the same by connection
 	lastSQL  map[*tenant]string // the last change
