@@ -7,6 +7,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -191,8 +192,14 @@ func (c *cast) renew(ctx context.Context, which, epoch int) error {
 	if which >= 0 && which != held {
 		return free.Close()
 	}
-	discard(free)
 	c.players[held].opened = epoch
+	return errors.Join(free.Close(), c.expire(ctx))
+}
+
+// expire lets the pool replace the free connection because of its age.
+func (c *cast) expire(ctx context.Context) error {
+	c.db.SetConnMaxLifetime(time.Nanosecond)
+	defer c.db.SetConnMaxLifetime(0)
 	return c.db.PingContext(ctx)
 }
 
