@@ -17,9 +17,6 @@ var (
 	onlyFlag = flag.String("thirdparty.only", "", "generate for one class of faults only: names, pooler, stale, lent, renewed, lost")
 
 	dsnFlag = flag.String("thirdparty.dsn", "", "what to add to the driver's DSN, such as &default_query_exec_mode=cache_describe")
-
-	// plainFlag is for the test of the test: what it finds then is wrong with itself.
-	plainFlag = flag.Bool("thirdparty.plain", false, "put plain pgx in the driver's place; through PgBouncer with -thirdparty.dsn '&default_query_exec_mode=cache_describe'")
 )
 
 // trackingVariable names a PgBouncer of 1.21 or later, which tracks prepared statements.

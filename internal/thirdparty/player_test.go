@@ -21,6 +21,8 @@ type player struct {
 	ours bool      // expands templates and follows contexts
 	path bool      // bare names
 
+	stand      stand
+	calls      int
 	unprepared bool // no sql.Stmt: what they prepare is lost behind PgBouncer
 	tx         *sql.Tx
 	stmts      map[string]*sql.Stmt
@@ -60,6 +62,13 @@ func (p *player) on() querier {
 
 // do executes a statement and returns its outcome.
 func (p *player) do(ctx context.Context, s *step) string {
+	if p.stand != theDriver && p.stand != plainPgx {
+		return p.doWrong(ctx, s)
+	}
+	return p.doRight(ctx, s)
+}
+
+func (p *player) doRight(ctx context.Context, s *step) string {
 	q, text := p.on(), p.text(s.text, s.tenant)
 	if !s.bound {
 		ctx = p.context(ctx, s.tenant)
@@ -155,6 +164,7 @@ func discard(conn *sql.Conn) {
 // cast is one pool: two connections that are held, and one that is free.
 type cast struct {
 	db      *sql.DB
+	stand   stand
 	players []*player // the last one is the free connection
 }
 
@@ -172,6 +182,12 @@ func newCast(db *sql.DB, ours, path bool) *cast {
 
 // renew opens new connections for one player, or for all with -1.
 func (c *cast) renew(ctx context.Context, which, epoch int) error {
+	if c.stand == keeping && c.players[0].conn != nil {
+		for _, p := range c.players {
+			p.opened = epoch // so it is said
+		}
+		return nil
+	}
 	free, err := c.db.Conn(ctx)
 	if err != nil {
 		return err

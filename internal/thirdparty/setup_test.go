@@ -20,7 +20,21 @@ type setup struct {
 	path  bool // schema_mode=search_path, else template
 	route string
 	cold  bool // the statement cache is too small for the statements
+	stand stand
 }
+
+// stand is what stands in the driver's place, to test the test.
+type stand string
+
+const (
+	theDriver stand = ""
+	plainPgx  stand = "plain pgx"
+	guessing  stand = "pgx that guesses types"
+	keeping   stand = "pgx that keeps old connections"
+	retrying  stand = "pgx that sends again what was lost"
+	confusing stand = "pgx that takes a tenant for another"
+	repeating stand = "pgx that fails once on each connection" // as it does
+)
 
 func (s setup) String() string {
 	mode, cache := "template", "hot"
@@ -29,6 +43,9 @@ func (s setup) String() string {
 	}
 	if s.cold {
 		cache = "cold"
+	}
+	if s.stand != theDriver {
+		return string(s.stand) + ", " + s.route
 	}
 	return mode + ", " + s.route + ", " + cache
 }
@@ -83,9 +100,10 @@ func (w *world) connect() {
 			w.blockers = append(w.blockers, &blocker{conn: connectAdmin(w.t, dsn+"&default_query_exec_mode=simple_protocol")})
 		}
 	}
-	w.ours = newCast(w.openOurs(dsn), !*plainFlag, w.path)
+	w.ours = newCast(w.openOurs(dsn), w.stand == theDriver, w.path)
+	w.ours.stand = w.stand
 	for _, p := range w.ours.players {
-		p.unprepared = *plainFlag && w.route != direct
+		p.stand, p.unprepared = w.stand, w.stand != theDriver && w.route != direct
 	}
 	w.twin = newCast(w.openPlain(w.dsns[inTwin]), false, false)
 	freshDB := w.openPlain(w.dsns[inFresh] + "&default_query_exec_mode=describe_exec")
@@ -97,11 +115,12 @@ func (w *world) connect() {
 }
 
 func (w *world) openOurs(dsn string) *sql.DB {
-	if *plainFlag {
-		config, err := pgx.ParseConfig(dsn + *dsnFlag)
-		if err != nil {
-			w.t.Fatal(err)
+	if w.stand != theDriver {
+		if w.route != direct {
+			dsn += "&default_query_exec_mode=cache_describe"
 		}
+		config, err := pgx.ParseConfig(dsn)
+		w.must(err)
 		w.tap.attach(config)
 		return stdlib.OpenDB(*config)
 	}
@@ -116,17 +135,13 @@ func (w *world) openOurs(dsn string) *sql.DB {
 		w.tap.attach(c)
 		return nil
 	})))
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	w.must(err)
 	return sql.OpenDB(connector)
 }
 
 func (w *world) openPlain(dsn string) *sql.DB {
 	config, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	w.must(err)
 	return stdlib.OpenDB(*config)
 }
 

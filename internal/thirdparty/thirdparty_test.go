@@ -30,7 +30,7 @@ func TestThirdParty(t *testing.T) {
 			start := time.Now()
 			w.live(*runTime)
 			took := time.Since(start)
-			t.Logf("%d units, %d statements, %.0f a second, %d changes", w.units, w.steps, float64(w.steps)/took.Seconds(), w.epoch)
+			t.Logf("%d units, %d statements, %.0f a second, %d changes, %d kills", w.units, w.steps, float64(w.steps)/took.Seconds(), w.epoch, w.kills)
 			w.counts.log(t)
 			if w.problem != "" {
 				t.Fatalf("-thirdparty.seed %d -thirdparty.only %q -run 'TestThirdParty/%s'\n%s", seed, c.name, s, w.problem)
@@ -48,11 +48,8 @@ func setups(c class) []setup {
 	for _, path := range []bool{false, true} {
 		for _, route := range c.routes {
 			for _, cold := range []bool{false, true} {
-				if *plainFlag && (path || cold) {
-					continue
-				}
 				if cold || !c.coldOnly {
-					list = append(list, setup{path, route, cold})
+					list = append(list, setup{path: path, route: route, cold: cold})
 				}
 			}
 		}

@@ -23,7 +23,7 @@ func (w *world) differ(u *unit, i int, before map[*tenant]string, got, twin, fre
 		w.fail(u, i, "A transaction that was rolled back has left something")
 	case !w.legitimate(u, i, before, after, got, twin, fresh):
 		w.fail(u, i, "A THIRD VALUE", "ours:  "+got, "twin:  "+twin, "fresh: "+fresh)
-	case isError(got) && !isError(fresh) && !*plainFlag: // plain pgx fails once on each connection
+	case isError(got) && !isError(fresh) && (w.stand == theDriver || w.stand == repeating):
 		if first := w.failedBefore(s); first > 0 {
 			w.fail(u, i, fmt.Sprintf("FAILED TWICE FOR ONE CHANGE, first in unit %d", first), "ours:  "+got, "twin:  "+twin, "fresh: "+fresh)
 		}

@@ -47,6 +47,7 @@ type world struct {
 	counts   tallies
 	units    int
 	steps    int
+	kills    int
 	history  []string
 	problem  string // what is wrong
 }
@@ -62,7 +63,7 @@ func (w *world) note(format string, args ...any) {
 	}
 }
 
-// fatal ends the test for a reason that is not the driver's.
+// must ends the test for a reason that is not the driver's.
 func (w *world) must(err error) {
 	if err != nil {
 		w.t.Fatalf("the test itself failed: %v\n%s", err, strings.Join(w.history, "\n"))
@@ -175,6 +176,7 @@ func (w *world) kill() {
 		}
 	}
 	w.killed = true
+	w.kills++
 }
 
 // live runs units until the time is over or something is wrong.
