@@ -16,6 +16,7 @@ type class struct {
 	shapes   func(shape) bool
 	columns  []string // that statements are about, or nil for all
 	deck     int      // how many texts are in use
+	deal     int      // in so many units one of them is replaced
 	kind     string   // of changes, or "" for all
 	tenants  int      // how many are in use
 	every    int      // in so many units comes a change between two of them
@@ -47,15 +48,15 @@ const (
 
 // classes are the faults that the issue which this test comes from numbers 1 to 6. The first is all of them.
 var classes = []class{
-	{name: "", routes: []string{direct, untracked, tracked}, shapes: anyShape, deck: 40, tenants: 4, every: 20, changes: true, inFlight: true, renews: 60, kills: true,
+	{name: "", routes: []string{direct, untracked, tracked}, shapes: anyShape, deck: 40, deal: 50, tenants: 4, every: 20, changes: true, inFlight: true, renews: 60, kills: true,
 		loses: true, strict: true},
-	{name: "names", routes: []string{untracked, tracked}, shapes: byKey, deck: 10, tenants: 4},
-	{name: "pooler", routes: []string{untracked}, shapes: anyShape, deck: 40, tenants: 4, every: 20, renews: 60, strict: true},
-	{name: "stale", routes: []string{direct}, shapes: anyShape, deck: 15, tenants: 4, every: 20, changes: true, inFlight: true, strict: true},
-	{name: "lent", routes: []string{direct}, coldOnly: true, shapes: divides, deck: 15, tenants: 4, every: 20, renews: 60, strict: true},
-	{name: "renewed", routes: []string{direct}, coldOnly: true, shapes: stores, columns: []string{"d"}, deck: 8, tenants: 2, every: 25, kind: "alter type of a column",
+	{name: "names", routes: []string{untracked, tracked}, shapes: byKey, deck: 10, deal: 50, tenants: 4},
+	{name: "pooler", routes: []string{untracked}, shapes: anyShape, deck: 40, deal: 50, tenants: 4, every: 20, renews: 60, strict: true},
+	{name: "stale", routes: []string{direct}, shapes: anyShape, deck: 15, deal: 50, tenants: 4, every: 20, changes: true, inFlight: true, strict: true},
+	{name: "lent", routes: []string{direct}, coldOnly: true, shapes: divides, deck: 15, deal: 4, tenants: 4, renews: 60, strict: true},
+	{name: "renewed", routes: []string{direct}, coldOnly: true, shapes: stores, columns: []string{"d"}, deck: 8, deal: 50, tenants: 2, every: 25, kind: "alter type of a column",
 		changes: true, renewal: true, renews: 15, strict: true},
-	{name: "lost", routes: []string{direct, untracked}, shapes: anyShape, deck: 40, tenants: 4, every: 20, loses: true, strict: true},
+	{name: "lost", routes: []string{direct, untracked}, shapes: anyShape, deck: 40, deal: 50, tenants: 4, every: 20, loses: true, strict: true},
 }
 
 // tally counts the statements of a class.

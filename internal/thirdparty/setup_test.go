@@ -65,7 +65,7 @@ func newWorld(t *testing.T, s setup, c class, seed, stream uint64) *world {
 	w := &world{
 		setup: s, class: c, t: t, ctx: t.Context(), random: rand.New(rand.NewPCG(seed, stream)), party: startParty(t), tap: &tap{},
 		contents: make(map[*tenant]string), failed: make(map[string]failure), used: make(map[string]use), seen: make(map[string]bool),
-		counts: make(tallies), lastSQL: make(map[*tenant]string),
+		counts: make(tallies), lastSQL: make(map[*tenant]string), changedAt: make(map[*tenant]int),
 	}
 	for i := range databases {
 		w.dsns[i] = server.Database(t)

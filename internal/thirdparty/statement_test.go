@@ -78,10 +78,15 @@ type card struct {
 	shape  shape
 	table  string
 	column column
+	serial int // makes a text that nobody has sent before, unless it is 0
 }
 
 func (c card) text() string {
-	return strings.NewReplacer("%", c.table, "#", c.column.name).Replace(c.shape.text)
+	text := strings.NewReplacer("%", c.table, "#", c.column.name).Replace(c.shape.text)
+	if c.serial > 0 {
+		text += fmt.Sprintf(" /* %d */", c.serial)
+	}
+	return text
 }
 
 // newCard returns a random one that the class allows.
@@ -102,7 +107,7 @@ func newCard(r *rand.Rand, of class) card {
 		if s.writes && c.name == "id" || of.columns != nil && !slices.Contains(of.columns, c.name) {
 			continue
 		}
-		return card{s, t.name, c}
+		return card{shape: s, table: t.name, column: c}
 	}
 }
 

@@ -37,19 +37,20 @@ type world struct {
 	witnesses  []*witness
 	blockers   []*blocker
 
-	epoch    int                // counts the changes
-	contents map[*tenant]string // of the tables, in ours, twin and fresh
-	failed   map[string]failure // the last one by text and tenant
-	used     map[string]use     // statements by text and tenant
-	seen     map[string]bool    // the same by connection
-	lastSQL  map[*tenant]string // the last change
-	killed   bool               // sessions were, so a connection may be lost
-	counts   tallies
-	units    int
-	steps    int
-	kills    int
-	history  []string
-	problem  string // what is wrong
+	epoch     int                // counts the changes
+	contents  map[*tenant]string // of the tables, in ours, twin and fresh
+	failed    map[string]failure // the last one by text and tenant
+	used      map[string]use     // statements by text and tenant
+	seen      map[string]bool    // the same by connection
+	lastSQL   map[*tenant]string // the last change
+	changedAt map[*tenant]int    // its epoch
+	killed    bool               // sessions were, so a connection may be lost
+	counts    tallies
+	units     int
+	steps     int
+	kills     int
+	history   []string
+	problem   string // what is wrong
 }
 
 // use is when a statement was executed last in a tenant.
@@ -88,6 +89,7 @@ func (w *world) apply(c change) {
 	w.lastSQL[c.tenant] = c.sql
 	w.contents[c.tenant] = w.read(inOurs, c.tenant)
 	w.changed()
+	w.changedAt[c.tenant] = w.epoch
 }
 
 // changed starts an epoch.
@@ -188,8 +190,10 @@ func (w *world) live(limit time.Duration) {
 			return
 		}
 		w.units++
-		if w.units%50 == 0 {
-			w.deck[r.IntN(len(w.deck))] = newCard(r, w.class)
+		if w.units%w.class.deal == 0 {
+			c := newCard(r, w.class)
+			c.serial = w.units
+			w.deck[r.IntN(len(w.deck))] = c
 		}
 		for _, b := range w.blockers {
 			if r.IntN(8) == 0 {
