@@ -68,13 +68,16 @@ func (w *world) executeAll(u *unit, s *step, before map[*tenant]string) (got, a,
 	if s.control != "" {
 		return w.control(ours, s), w.control(twin, s), w.control(w.fresh, s)
 	}
+	last := w.witnesses[len(w.witnesses)-1]
 	if u.inFlight {
+		last.note(w.ctx, s)
 		got = w.execute(u, s, ours, before)
 	}
 	var all sync.WaitGroup
 	all.Go(func() { a = twin.do(w.ctx, s) })
 	all.Go(func() { b = w.fresh.doAfresh(w.ctx, s) })
 	if !u.inFlight {
+		all.Go(func() { last.note(w.ctx, s) })
 		got = w.execute(u, s, ours, before)
 	}
 	all.Wait()
@@ -83,7 +86,6 @@ func (w *world) executeAll(u *unit, s *step, before map[*tenant]string) (got, a,
 
 // execute executes a statement of ours, and lets the third party act in the middle of it.
 func (w *world) execute(u *unit, s *step, ours *player, before map[*tenant]string) string {
-	w.witnesses[len(w.witnesses)-1].note(w.ctx, s)
 	happened := false
 	var hold func()
 	switch {

@@ -73,6 +73,7 @@ func newWorld(t *testing.T, s setup, c class, seed, stream uint64) *world {
 	}
 	w.decoy = &tenant{name: "public", number: 20}
 	w.everywhere(w.decoy.create(w.random))
+	w.contents[w.decoy] = w.read(inOurs, w.decoy)
 	for i, name := range []string{"ten1", "Ten-2", "ten3", "ten4"}[:c.tenants] {
 		tn := &tenant{name: name, number: i + 1}
 		w.tenants = append(w.tenants, tn)

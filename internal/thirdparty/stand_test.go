@@ -2,7 +2,6 @@ package thirdparty_test
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -43,9 +42,10 @@ func TestPlainPgx(t *testing.T) {
 		s := setup{route: route, stand: plainPgx}
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
-			seed := rand.Uint64()
+			seed := seed()
 			w := newWorld(t, s, classes[0], seed, 0)
-			w.live(2 * time.Second)
+			w.live(*runTime)
+			w.log()
 			if w.problem != "" {
 				t.Errorf("seed %d: %s", seed, w.problem)
 			}
@@ -70,7 +70,7 @@ func TestFindsFaults(t *testing.T) {
 		t.Run(string(test.stand), func(t *testing.T) {
 			t.Parallel()
 			c := classes[slices.IndexFunc(classes, func(c class) bool { return c.name == test.class })]
-			seed := rand.Uint64()
+			seed := seed()
 			w := newWorld(t, setup{route: c.routes[0], stand: test.stand}, c, seed, 0)
 			for end := time.Now().Add(time.Minute); w.problem == "" && time.Now().Before(end); {
 				w.live(time.Second)

@@ -5,15 +5,11 @@ import (
 	"os"
 	"slices"
 	"testing"
-	"time"
 )
 
 func TestThirdParty(t *testing.T) {
 	t.Parallel()
-	seed := *runSeed
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
+	seed := seed()
 	i := slices.IndexFunc(classes, func(c class) bool { return c.name == *onlyFlag })
 	if i < 0 {
 		t.Fatalf("-thirdparty.only %q: no such class", *onlyFlag)
@@ -27,11 +23,8 @@ func TestThirdParty(t *testing.T) {
 				t.Skipf("%s is not set", trackingVariable)
 			}
 			w := newWorld(t, s, c, seed, stream(s))
-			start := time.Now()
 			w.live(*runTime)
-			took := time.Since(start)
-			t.Logf("%d units, %d statements, %.0f a second, %d changes, %d kills", w.units, w.steps, float64(w.steps)/took.Seconds(), w.epoch, w.kills)
-			w.counts.log(t)
+			w.log()
 			if w.problem != "" {
 				t.Fatalf("-thirdparty.seed %d -thirdparty.only %q -run 'TestThirdParty/%s'\n%s", seed, c.name, s, w.problem)
 			}
@@ -40,6 +33,14 @@ func TestThirdParty(t *testing.T) {
 			}
 		})
 	}
+}
+
+// seed returns where the random numbers start.
+func seed() uint64 {
+	if *runSeed != 0 {
+		return *runSeed
+	}
+	return rand.Uint64()
 }
 
 // setups returns the configurations in which a class of faults can be met.

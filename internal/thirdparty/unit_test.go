@@ -52,7 +52,7 @@ func (w *world) newUnit() *unit {
 	u := &unit{player: r.IntN(held + 1), tenant: pick(r, w.tenants)}
 	if r.IntN(4) > 0 {
 		u.steps = []step{w.newStep(u.tenant)}
-		u.inFlight = w.class.inFlight && r.IntN(16) == 0
+		u.inFlight = w.class.inFlight > 0 && r.IntN(w.class.inFlight) == 0
 		u.kills = u.inFlight && w.class.kills && r.IntN(6) == 0
 		return u
 	}
@@ -73,7 +73,7 @@ func (w *world) newUnit() *unit {
 			continue
 		}
 		silent = silent || s.silently
-		if w.class.changes && !slices.Contains(u.tenants(), t) && r.IntN(6) == 0 {
+		if w.class.changes && !slices.Contains(u.tenants(), t) && r.IntN(w.class.every/2) == 0 {
 			s.change = t // nobody has a lock on its tables
 		}
 		u.steps = append(u.steps, s)

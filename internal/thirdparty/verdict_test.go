@@ -50,6 +50,9 @@ func (w *world) unchanged(u *unit, before map[*tenant]string, after snapshot) bo
 
 // legitimate reports whether our outcome, and what it has written, are plain pgx's of then or now.
 func (w *world) legitimate(u *unit, i int, before map[*tenant]string, after snapshot, got, twin, fresh string) bool {
+	if u.steps[i].tenant.missing && isError(got) && isError(fresh) {
+		return true // under a path PostgreSQL may find public's table first, with other columns, and that error comes before the check's
+	}
 	return got == twin && (u.tx || after.agree(inTwin)) || got == fresh && (u.tx || after.agree(inFresh)) ||
 		w.witnessed(u, i, false, before, after, got)
 }

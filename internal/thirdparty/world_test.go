@@ -46,6 +46,7 @@ type world struct {
 	changedAt map[*tenant]int    // its epoch
 	killed    bool               // sessions were, so a connection may be lost
 	counts    tallies
+	start     time.Time
 	units     int
 	steps     int
 	kills     int
@@ -123,9 +124,9 @@ func (w *world) renew(which int) {
 	w.note("renew connection %d", which)
 	w.must(w.ours.renew(w.ctx, which, w.epoch))
 	w.must(w.twin.renew(w.ctx, which, w.epoch))
-	w.must(w.fresh.renew(w.ctx, w.epoch))
 	w.dismiss()
 	if which < 0 {
+		w.must(w.fresh.renew(w.ctx, w.epoch))
 		clear(w.seen)
 	}
 }
@@ -181,41 +182,18 @@ func (w *world) kill() {
 	w.kills++
 }
 
-// live runs units until the time is over or something is wrong.
+// live runs units until the time is over, and every class has been met, or something is wrong.
 func (w *world) live(limit time.Duration) {
-	r, start := w.random, time.Now()
+	w.start = time.Now()
+	const slack = 30 * time.Second // for a slow machine
 	for w.problem == "" {
-		late := time.Since(start)
-		if late > limit && (len(w.counts.empty(w.class, w.setup)) == 0 || late > limit+30*time.Second) {
-			return
+		late := time.Since(w.start) - limit
+		if late > slack || late > 0 && len(w.counts.empty(w.class, w.setup)) == 0 {
+			break
 		}
 		w.units++
-		if w.units%w.class.deal == 0 {
-			c := newCard(r, w.class)
-			c.serial = w.units
-			w.deck[r.IntN(len(w.deck))] = c
-		}
-		for _, b := range w.blockers {
-			if r.IntN(8) == 0 {
-				w.must(b.flip(w.ctx))
-			}
-		}
-		if w.class.changes && r.IntN(w.class.every) == 0 {
-			w.apply(newChange(r, pick(r, w.tenants), w.class.kind))
-			if w.class.renewal {
-				w.renew(-1)
-			}
-		}
-		if len(w.witnesses) > most {
-			w.renew(-1)
-		}
-		if w.class.renews > 0 && r.IntN(w.class.renews) == 0 {
-			w.renew(r.IntN(held+2) - 1)
-		}
-		if w.class.kills && r.IntN(400) == 0 {
-			w.kill()
-		}
-		if w.class.loses && (w.class.name == "lost" || r.IntN(150) == 0) {
+		w.between()
+		if w.class.loses > 0 && w.random.IntN(w.class.loses) == 0 {
 			w.loseAnswer()
 			continue
 		}
@@ -224,6 +202,47 @@ func (w *world) live(limit time.Duration) {
 			w.renew(-1)
 			w.killed = false
 		}
+	}
+	if now := w.read(inOurs, w.decoy); w.problem == "" && now != w.contents[w.decoy] {
+		w.problem = fmt.Sprintf("SOMETHING WAS WRITTEN INTO public\nbefore: %s\nnow:    %s", w.contents[w.decoy], now)
+	}
+}
+
+// log tells what was done.
+func (w *world) log() {
+	w.t.Helper()
+	rate := float64(w.steps) / time.Since(w.start).Seconds()
+	w.t.Logf("%d units, %d statements, %.0f a second; %d changes, sessions killed %d times", w.units, w.steps, rate, w.epoch-1, w.kills)
+	w.counts.log(w.t)
+}
+
+// between does what may happen between two units.
+func (w *world) between() {
+	r, c := w.random, w.class
+	if w.units%c.deal == 0 {
+		fresh := newCard(r, c)
+		fresh.serial = w.units
+		w.deck[r.IntN(len(w.deck))] = fresh
+	}
+	for _, b := range w.blockers {
+		if r.IntN(8) == 0 {
+			w.must(b.flip(w.ctx))
+		}
+	}
+	if c.changes && r.IntN(c.every) == 0 {
+		w.apply(newChange(r, pick(r, w.tenants), c.kind))
+		if c.renewal {
+			w.renew(-1)
+		}
+	}
+	if len(w.witnesses) > most {
+		w.renew(-1)
+	}
+	if c.renews > 0 && r.IntN(c.renews) == 0 {
+		w.renew(r.IntN(held+2) - 1)
+	}
+	if c.kills && r.IntN(400) == 0 {
+		w.kill()
 	}
 }
 
