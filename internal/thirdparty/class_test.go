@@ -61,6 +61,10 @@ var classes = []class{
 	{name: "lost", routes: []string{direct, untracked}, shapes: anyShape, deck: 40, deal: 50, tenants: 4, loses: 1, strict: true},
 }
 
+func classNamed(name string) class {
+	return classes[slices.IndexFunc(classes, func(c class) bool { return c.name == name })]
+}
+
 // tally counts the statements of a class.
 type tally struct {
 	met      int // what the class is about
