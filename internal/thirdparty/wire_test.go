@@ -260,5 +260,5 @@ func isLost(err error) bool {
 		return pgErr.Code == "57P01" || pgErr.Code == "08P01" && strings.HasPrefix(pgErr.Message, "server conn crashed") // PgBouncer's
 	}
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, syscall.EPIPE)
+		errors.Is(err, syscall.EPIPE) || strings.HasSuffix(err.Error(), "conn closed") // pgconn's, which has no type
 }
