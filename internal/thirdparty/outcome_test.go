@@ -122,7 +122,7 @@ func errorOutcome(err error, t *tenant) string {
 	var pgErr *pgconn.PgError
 	var missing *driver.MissingSchemaError
 	switch {
-	case isLost(err) || errors.Is(err, sqldriver.ErrBadConn):
+	case isLost(err) || errors.Is(err, sqldriver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone):
 		return "error " + lostConnection
 	case t.missing && (errors.As(err, &missing) || errors.As(err, &pgErr) && slices.Contains(missingCodes, pgErr.Code)):
 		return "error the schema is missing"
