@@ -36,7 +36,7 @@ func (w *world) loseAnswer() {
 		w.must(p.begin(w.ctx, t))
 	}
 	hold := func() {}
-	if w.class.changes && w.random.IntN(2) == 0 && p.tx == nil {
+	if w.class.changes && p.tx == nil {
 		hold = func() { w.changeLog(t) }
 	}
 	lost := w.tap.lost
