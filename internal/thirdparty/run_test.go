@@ -23,7 +23,7 @@ func (w *world) run(u *unit) {
 			before[s.change] = w.contents[s.change]
 		}
 		got, a, b := w.executeAll(u, s, before)
-		w.note("%s in %s: %.200s", w.describe(s), s.tenant.name, got)
+		w.note("connection %d: %s in %s: %.200s", u.player, w.describe(s), s.tenant.name, got)
 		if got != a || got != b {
 			w.differ(u, i, before, got, a, b)
 			return
@@ -36,7 +36,7 @@ func (w *world) describe(s *step) string {
 	if s.control != "" {
 		return s.control
 	}
-	return s.statement.String()
+	return s.String()
 }
 
 func (w *world) begin(u *unit) bool {

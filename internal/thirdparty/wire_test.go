@@ -196,7 +196,7 @@ func (w *wire) send() error {
 		hold()
 	}
 	if f == loseRequest {
-		w.Conn.Close()
+		_ = w.Close()
 		return errCut
 	}
 	if f != loseNothing {
@@ -223,7 +223,7 @@ func (w *wire) Read(b []byte) (int, error) {
 		if err == nil && !complete(w.answer) {
 			continue
 		}
-		w.Conn.Close()
+		_ = w.Close()
 		n = min(cut, len(w.answer)-1, len(b))
 		if f == loseAnswer || n <= 0 {
 			return 0, []error{io.EOF, &net.OpError{Op: "read", Net: "unix", Err: syscall.ECONNRESET}}[cut%2]

@@ -252,7 +252,7 @@ func (w *world) fail(u *unit, i int, what string, outcomes ...string) {
 	fmt.Fprintf(&b, "%s\nconfiguration: %s; unit %d, %s\n", what, w.setup, w.units, u)
 	for j, s := range u.steps {
 		mark := map[bool]string{true: "-> ", false: "   "}[i == j]
-		text := s.statement.String()
+		text := s.String()
 		if s.control != "" {
 			text = s.control
 		}
