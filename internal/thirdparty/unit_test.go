@@ -3,6 +3,7 @@ package thirdparty_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // step is a statement of a unit, or transaction control.
@@ -25,6 +26,12 @@ type unit struct {
 	steps    []step
 	inFlight bool // the third party acts between the describe and the execute
 	kills    bool // by killing the session, not by a change
+}
+
+// canFollowChange reports whether a change of the tenant may come before the step inside of a transaction. A session there notices it when
+// it locks a table; what it knows of schemas and types until then may be old, and what plain pgx makes of that depends on luck.
+func (s *step) canFollowChange() bool {
+	return !s.tenant.missing && (strings.Contains(s.text, "@tp_item") || strings.Contains(s.text, "@tp_acct"))
 }
 
 func (u *unit) writes() bool {
@@ -73,7 +80,7 @@ func (w *world) newUnit() *unit {
 			continue
 		}
 		silent = silent || s.silently
-		if w.class.changes && !slices.Contains(u.tenants(), t) && r.IntN(w.class.every/2) == 0 {
+		if w.class.changes && s.canFollowChange() && !slices.Contains(u.tenants(), t) && r.IntN(w.class.every/2) == 0 {
 			s.change = t // nobody has a lock on its tables
 		}
 		u.steps = append(u.steps, s)
