@@ -193,7 +193,7 @@ func (w *world) live(limit time.Duration) {
 		}
 		w.units++
 		w.between()
-		if w.class.loses > 0 && w.random.IntN(w.class.loses) == 0 {
+		if w.class.loses > 0 && w.random.IntN(w.class.loses) == 0 && !w.killed {
 			w.loseAnswer()
 			continue
 		}
