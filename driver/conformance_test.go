@@ -59,6 +59,9 @@ func (o *outcome) add(format string, args ...any) { *o = append(*o, fmt.Sprintf(
 func (o *outcome) err(what string, err error) {
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
+		if prepare := new(pgconn.PrepareError); errors.As(err, &prepare) { // which only pgconn can make
+			err = pgErr
+		}
 		o.add("%s: %+v %T", what, *pgErr, err)
 		return
 	}

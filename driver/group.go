@@ -3,24 +3,31 @@ package driver
 import (
 	"context"
 	"errors"
+	"math"
+	"time"
 	"unicode/utf8"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgdbm/pgdbm/internal/simplequery"
+	"github.com/pgdbm/pgdbm/internal/stmtcache"
 )
 
 // group is a Sync group: the server executes it as one transaction, or in the one that there is, and a pooler keeps it together.
 type group struct {
 	pipeline *pgconn.Pipeline
+	ctx      context.Context //nolint:containedctx // of the pipeline
 	conn     *conn
 	path     *pathSwitch // what it begins with, or nil
 	ahead    int         // how many results come before that of the switch
+	alone    bool        // the path is the schema alone, which does not exist
+	synced   bool        // its end was sent
 }
 
 // newGroup begins a group that sets the path.
 func (c *conn) newGroup(ctx context.Context, path *pathSwitch) *group {
-	g := &group{pipeline: c.pg().StartPipeline(ctx), conn: c, path: path}
+	g := &group{pipeline: c.pg().StartPipeline(ctx), ctx: ctx, conn: c, path: path}
 	s := c.session
 	for _, name := range s.unwanted {
 		g.pipeline.SendDeallocate(name)
@@ -68,64 +75,167 @@ func (g *group) sendCheck() {
 	g.pipeline.SendQueryParams(checkSQL, g.path.args[1:], checkTypes, nil, nil)
 }
 
+// Close ends the group and reads what is left of it.
+func (g *group) Close() error {
+	err := g.sync()
+	if closeErr := g.pipeline.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// sync sends what is left to be sent, and the end of the group.
+func (g *group) sync() error {
+	if g.synced {
+		return nil
+	}
+	g.synced = true
+	return g.pipeline.Sync()
+}
+
 // begin reads the results up to that of the switch.
-func (g *group) begin() (alone bool, err error) {
+func (g *group) begin() error {
 	for range g.ahead {
 		if _, err := g.pipeline.GetResults(); err != nil {
 			g.conn.session.forgetSwitch()
-			return false, err
+			return err
 		}
 	}
 	if g.path == nil {
-		return false, nil
+		return nil
 	}
 	result, err := g.pipeline.GetResults()
 	if err != nil {
 		g.conn.session.forgetSwitch()
-		return false, g.path.missing(err)
+		return g.path.missing(err)
 	}
 	reader, _ := result.(*pgconn.ResultReader)
-	return g.path.look(reader)
+	g.alone, err = g.path.look(reader)
+	return err
 }
 
-// sendGroup sends the statement with what has to go with it: the switch of its path and the check behind it, and its preparation.
-func (e *execution) sendGroup(p *plan, formats []int16) error {
-	st, s := &e.statement, e.conn.session
-	g := e.conn.newGroup(e.ctx, st.path)
-	e.group = g.pipeline
-	b := &s.builder
-	switch {
-	case p.prepare != "":
-		g.pipeline.SendDeallocate(p.prepare) // what was forgotten may still be there
-		g.pipeline.SendPrepare(p.prepare, s.text(st), p.types.ParamOIDs)
-		g.pipeline.SendQueryPrepared(p.prepare, b.ParamValues, b.ParamFormats, formats)
-	case p.types != nil && p.types.Name != "":
-		g.pipeline.SendQueryStatement(p.types, b.ParamValues, b.ParamFormats, formats)
-	default:
-		var types []uint32
-		if p.types != nil {
-			types = p.types.ParamOIDs
-		}
-		g.pipeline.SendQueryParams(st.sql, b.ParamValues, types, b.ParamFormats, formats)
+// describe asks for the types of a statement, without ending the group.
+func (g *group) describe(st *statement) (sd *pgconn.StatementDescription, err error) {
+	c := g.conn
+	c.connector.counters.describes.Add(1)
+	if tracer, ok := c.session.tracer.(pgx.PrepareTracer); ok {
+		ctx := tracer.TracePrepareStart(g.ctx, c.session.pgx, pgx.TracePrepareStartData{SQL: st.sql})
+		defer func() { tracer.TracePrepareEnd(ctx, c.session.pgx, pgx.TracePrepareEndData{Err: err}) }()
 	}
-	if st.path != nil && st.path.checks() {
+	asked, changes := time.Now(), c.session.changes.Load()
+	g.pipeline.SendPrepare("", st.sql, nil)
+	g.pipeline.SendFlushRequest()
+	if err := g.pipeline.Flush(); err != nil {
+		return nil, err
+	}
+	if err := g.begin(); err != nil {
+		return nil, err
+	}
+	if sd, err = g.prepared(); err == nil {
+		c.learn(st, asked, changes, sd)
+	}
+	return sd, err
+}
+
+// prepared reads the result of preparing a statement.
+func (g *group) prepared() (*pgconn.StatementDescription, error) {
+	result, err := g.pipeline.GetResults()
+	sd, ok := result.(*pgconn.StatementDescription)
+	if err == nil && !ok {
+		err = errors.New("pgdbm: the server did not describe the statement")
+	}
+	return sd, err
+}
+
+// sendGroup sends the statement with what has to go with it: the switch of its path and the check behind it, its description and its
+// preparation. It is one transaction, in which nobody can change a table once the statement was described.
+func (e *execution) sendGroup(p *plan) error {
+	g := e.conn.newGroup(e.ctx, e.path)
+	e.group = g
+	if p.describe {
+		sd, err := g.describe(&e.statement)
+		if e.alone = g.alone; err != nil {
+			return &unsentError{err}
+		}
+		e.decide(p, sd)
+	}
+	formats, err := e.build(p)
+	if err != nil {
+		return err
+	}
+	e.sent = true
+	e.add(g, p, formats)
+	if e.path != nil && e.path.checks() {
 		g.sendCheck()
 	}
-	if err := g.pipeline.Sync(); err != nil {
+	if err := g.sync(); err != nil {
 		return err
 	}
 	return e.receive(g, p)
 }
 
+// decide settles how a statement is sent that was just described.
+func (e *execution) decide(p *plan, sd *pgconn.StatementDescription) {
+	s, n := e.conn.session, &e.conn.connector.counters
+	switch {
+	case p.known != nil && stmtcache.SameTypes(p.known.Description, sd):
+		p.known.Changes, p.known.Suspect = p.changes, false
+		p.types = p.known.Description
+		n.hits.Add(1)
+		return
+	case p.known != nil:
+		s.drop(p.known)
+		p.known = nil
+	}
+	p.types = sd
+	if p.keep && len(sd.ParamOIDs) <= math.MaxUint16 {
+		p.name = s.name(e.sql, e.pathKey(), sd.ParamOIDs)
+	}
+}
+
+// add adds the statement to a group.
+func (e *execution) add(g *group, p *plan, formats []int16) {
+	b, to := &e.conn.session.builder, g.pipeline
+	switch {
+	case p.name != "":
+		e.addPrepare(g, p)
+		to.SendQueryPrepared(p.name, b.ParamValues, b.ParamFormats, formats)
+	case p.known != nil:
+		to.SendQueryStatement(p.types, b.ParamValues, b.ParamFormats, formats)
+	case p.describe: // as the unnamed statement, it is there
+		to.SendQueryPrepared("", b.ParamValues, b.ParamFormats, formats)
+	case p.verify:
+		to.SendPrepare("", e.sql, nil)
+		to.SendQueryPrepared("", b.ParamValues, b.ParamFormats, formats)
+	case p.types != nil:
+		to.SendQueryParams(e.sql, b.ParamValues, p.types.ParamOIDs, b.ParamFormats, formats)
+	default:
+		to.SendQueryParams(e.sql, b.ParamValues, nil, b.ParamFormats, formats)
+	}
+}
+
+// addPrepare adds the preparation of the statement to a group.
+func (e *execution) addPrepare(g *group, p *plan) {
+	g.pipeline.SendDeallocate(p.name) // what was forgotten may still be there
+	g.pipeline.SendPrepare(p.name, e.conn.session.text(&e.statement), p.types.ParamOIDs)
+}
+
 // receive reads the results of a group up to the statement's.
 func (e *execution) receive(g *group, p *plan) (err error) {
-	if e.alone, err = g.begin(); err != nil {
-		return err
-	}
-	if p.prepare != "" {
-		if err := e.receivePrepared(g, p); err != nil {
+	if !p.describe {
+		if err = g.begin(); err != nil {
 			return err
 		}
+		e.alone = g.alone
+	}
+	switch {
+	case p.name != "":
+		err = e.receivePrepared(g, p)
+	case p.verify:
+		err = e.receiveTypes(g)
+	}
+	if err != nil {
+		return err
 	}
 	result, err := g.pipeline.GetResults()
 	if err != nil {
@@ -143,20 +253,29 @@ func (e *execution) receivePrepared(g *group, p *plan) error {
 	if _, err := g.pipeline.GetResults(); err != nil { // of the Close before
 		return err
 	}
-	result, err := g.pipeline.GetResults()
+	sd, err := g.prepared()
 	if err != nil {
 		return err
 	}
-	sd, ok := result.(*pgconn.StatementDescription)
-	if !ok {
-		return errors.New("pgdbm: the server did not describe the statement")
-	}
-	sd.Name, sd.SQL = p.prepare, e.sql
+	sd.Name, sd.SQL = p.name, e.sql
 	var evicted int
 	p.known, evicted = e.conn.session.keep(&e.statement, sd, p.changes)
 	n := &e.conn.connector.counters
 	n.prepares.Add(1)
 	n.evictions.Add(uint64(evicted)) //nolint:gosec // not negative
+	return nil
+}
+
+// receiveTypes reads which types the server has inferred, and returns pgx's error if that refuses the values for them.
+func (e *execution) receiveTypes(g *group) error {
+	sd, err := g.prepared()
+	if err != nil {
+		return err
+	}
+	if err := e.conn.session.builder.Build(e.conn.session.pgx.TypeMap(), sd, e.args); err != nil {
+		e.conn.forget(&e.statement)
+		return &refusedError{err}
+	}
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package driver
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -10,18 +9,22 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/pgdbm/pgdbm/internal/schemaargs"
 	"github.com/pgdbm/pgdbm/internal/stmtcache"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
-// plan says how a statement is sent: by the name of what is prepared, or as a text with these types.
+// plan says how a statement is sent.
 type plan struct {
-	types   *pgconn.StatementDescription // with a Name if it is prepared; nil if pgx's mode wants none
-	prepare string                       // the name under which it is to be prepared on the way, or ""
-	known   *stmtcache.Prepared          // or nil
-	changes uint64                       // how often this process had changed tables when it was made
+	types    *pgconn.StatementDescription // of its parameters, with a Name if it is prepared; nil if the server is to infer them
+	known    *stmtcache.Prepared          // what is prepared, or nil
+	describe bool                         // the types are to be asked for first, in the same transaction
+	keep     bool                         // it is to be prepared on the way
+	name     string                       // under this name, once it is known
+	verify   bool                         // pgx may refuse the values for what the server infers
+	changes  uint64                       // how often this process had changed tables when it was made
 }
 
 var (
@@ -33,7 +36,10 @@ var (
 // statement_cache_capacity statements prepared; with many schemas, whose texts are their own, most would be thrown away again
 // before they come back, and are better not prepared.
 //
-// What is remembered about a prepared statement, or about a text, counts as long as nothing has happened that could have changed it.
+// In one round trip goes what gives the result that it has on a connection of plain pgx: one opened when ours was, which has prepared it
+// since, or one opened now. That is what is prepared here; what has parameters whose types the server infers in this very execution;
+// and, with remembered types, what returns nothing. If it returned something, the server would refuse pgx's prepared statement as soon
+// as that changes, and could not tell here. The rest is described first, which takes another round trip.
 func (e *execution) plan(fresh bool) (plan, error) {
 	c, st := e.conn, &e.statement
 	if err := checkMode(c.session, st); err != nil || st.mode == pgx.QueryExecModeExec {
@@ -41,38 +47,28 @@ func (e *execution) plan(fresh bool) (plan, error) {
 	}
 	n, changes := &c.connector.counters, c.session.changes.Load()
 	p, keep := c.choose(st)
-	if p != nil && !fresh && !p.Suspect && p.Changes == changes {
+	switch {
+	case p != nil && !fresh && !p.Suspect && p.Changes == changes:
 		n.hits.Add(1)
 		e.remembered = true
 		return plan{types: p.Description, known: p}, nil
+	case keep || fresh || st.mode == pgx.QueryExecModeDescribeExec:
+		return plan{describe: true, known: p, keep: keep, changes: changes}, nil
 	}
-	var types *pgconn.StatementDescription
-	if !fresh && st.mode != pgx.QueryExecModeDescribeExec {
-		types = c.remembered(st, changes, keep, e.rows)
+	n.oneShots.Add(1)
+	if c.infers(st, e.rows) {
+		return plan{}, nil
 	}
-	if e.remembered = types != nil; types == nil && !keep && c.infers(st, e.rows) {
-		n.oneShots.Add(1)
-		return plan{types: &pgconn.StatementDescription{ParamOIDs: make([]uint32, len(st.args))}}, nil
-	}
-	if types == nil {
-		var err error
-		if types, err = c.describe(e.ctx, st); err != nil {
-			return plan{}, &unsentError{err}
-		}
-	}
-	if p != nil && stmtcache.SameTypes(p.Description, types) {
-		p.Changes, p.Suspect = changes, false
-		n.hits.Add(1)
-		return plan{types: p.Description, known: p}, nil
-	}
-	if p != nil {
-		c.session.drop(p)
-	}
-	if !keep || len(types.ParamOIDs) > math.MaxUint16 {
-		n.oneShots.Add(1)
+	types := c.remembered(st, changes)
+	switch {
+	case types == nil:
+	case len(types.Fields) == 0:
+		e.remembered = true
 		return plan{types: types}, nil
+	case st.info.Reads && c.infersKnown(st, types):
+		return plan{types: types, verify: true}, nil
 	}
-	return plan{types: types, prepare: c.session.name(st.sql, st.pathKey(), types.ParamOIDs), changes: changes}, nil
+	return plan{describe: true, changes: changes}, nil
 }
 
 // checkMode refuses what pgx refuses.
@@ -115,9 +111,8 @@ func (c *conn) choose(st *statement) (p *stmtcache.Prepared, keep bool) {
 	return nil, !st.many || s.cache.Admits(st.key(), before)
 }
 
-// remembered returns the types that a text is known to have, or nil. In a transaction, which an error would end, those of columns
-// count only if one format fits all, so that a column more does no harm.
-func (c *conn) remembered(st *statement, changes uint64, keep, rows bool) *pgconn.StatementDescription {
+// remembered returns the types that a text is known to have, or nil.
+func (c *conn) remembered(st *statement, changes uint64) *pgconn.StatementDescription {
 	if c.tx != nil && c.tx.descriptions != nil {
 		if types := c.tx.descriptions.Get(st.hash, c.session.opened, changes); types != nil {
 			return types
@@ -126,34 +121,41 @@ func (c *conn) remembered(st *statement, changes uint64, keep, rows bool) *pgcon
 	if c.tx != nil && c.tx.private() {
 		return nil
 	}
-	types := c.connector.descriptions.Get(st.hash, c.session.opened, changes)
-	if types != nil && c.tx != nil && rows && len(st.formatsFor(types, keep, c.session.formats)) > 1 {
-		return nil
-	}
-	return types
+	return c.connector.descriptions.Get(st.hash, c.session.opened, changes)
 }
 
-// infers reports whether the server may infer the types in the very execution: if all values are sent as text whatever the types are,
-// and all columns can be asked for as text, as far as is known from other schemas. Otherwise they are asked for.
+// infers reports whether all values are sent as text whatever the types are, as pgx sends strings and NULL, and all columns can be asked
+// for as text, as far as is known from other schemas.
 func (c *conn) infers(st *statement, rows bool) bool {
-	if len(st.args) != st.info.Params || !onlyStrings(st.args) || st.formats != nil || st.ownFormatOf || st.mode == pgx.QueryExecModeDescribeExec {
+	if len(st.args) != st.info.Params || !onlyStrings(st.args) || st.formats != nil || st.ownFormatOf {
 		return false
 	}
 	if !rows {
 		return true
 	}
 	known := c.connector.templates.Last(template.Hash(st.query))
-	return known != nil && onlyText(known)
+	return known != nil && c.readsText(known)
 }
 
-// describe asks the server for the types of a statement, and remembers them. What is described in a transaction counts only there.
-func (c *conn) describe(ctx context.Context, st *statement) (*pgconn.StatementDescription, error) {
-	c.connector.counters.describes.Add(1)
-	asked, changes := time.Now(), c.session.changes.Load()
-	sd, err := c.prepare(ctx, st)
-	if err != nil {
-		return nil, err
+// infersKnown is infers for whole numbers too, if the types were such that the text of a number is what pgx means. If they are no
+// longer, pgx may refuse what the server takes; then the result of a query, which has changed nothing, does not count.
+func (c *conn) infersKnown(st *statement, types *pgconn.StatementDescription) bool {
+	if len(st.args) != st.info.Params || len(st.args) != len(types.ParamOIDs) || st.formats != nil || st.ownFormatOf || !c.readsText(types) {
+		return false
 	}
+	for i, arg := range st.args {
+		if arg == nil || isString(arg) {
+			continue
+		}
+		if !isInteger(arg) || !takesInteger(types.ParamOIDs[i]) {
+			return false
+		}
+	}
+	return c.session.builder.Build(c.session.pgx.TypeMap(), types, st.args) == nil
+}
+
+// learn remembers what the server said about a statement. What is described in a transaction counts only there.
+func (c *conn) learn(st *statement, asked time.Time, changes uint64, sd *pgconn.StatementDescription) {
 	memory := c.connector.descriptions
 	if tx := c.transaction(); tx != nil {
 		memory = tx.known()
@@ -161,32 +163,7 @@ func (c *conn) describe(ctx context.Context, st *statement) (*pgconn.StatementDe
 	if st.many {
 		c.connector.templates.Put(template.Hash(st.query), asked, changes, sd)
 	}
-	return memory.Put(st.hash, asked, changes, sd), nil
-}
-
-// prepare prepares a statement under its path, without a name.
-func (c *conn) prepare(ctx context.Context, st *statement) (sd *pgconn.StatementDescription, err error) {
-	if tracer, ok := c.session.tracer.(pgx.PrepareTracer); ok {
-		ctx = tracer.TracePrepareStart(ctx, c.session.pgx, pgx.TracePrepareStartData{SQL: st.sql})
-		defer func() { tracer.TracePrepareEnd(ctx, c.session.pgx, pgx.TracePrepareEndData{Err: err}) }()
-	}
-	if st.path == nil {
-		return c.pg().Prepare(ctx, "", st.sql, nil)
-	}
-	g := c.newGroup(ctx, st.path)
-	g.pipeline.SendPrepare("", st.sql, nil)
-	if err = g.pipeline.Sync(); err == nil {
-		_, err = g.begin()
-	}
-	if err == nil {
-		var result any
-		result, err = g.pipeline.GetResults()
-		sd, _ = result.(*pgconn.StatementDescription)
-	}
-	if closeErr := g.pipeline.Close(); err == nil {
-		err = closeErr
-	}
-	return sd, err
+	memory.Put(st.hash, asked, changes, sd)
 }
 
 // formatsFor returns the formats to ask for: one for all columns if it is the same for all, because then a column more or less does no
@@ -209,42 +186,76 @@ func (st *statement) formatsFor(types *pgconn.StatementDescription, named bool, 
 	return formats
 }
 
-// sendPlan encodes the arguments and sends the statement.
+// sendPlan sends the statement as planned.
 func (e *execution) sendPlan(p *plan) error {
-	c, types := e.conn, p.types
-	s, st := c.session, &e.statement
-	args := st.args
+	c, st := e.conn, &e.statement
+	if len(st.args) > math.MaxUint16 {
+		return &unsentError{errTooManyArgs}
+	}
+	if p.describe || p.verify || st.path != nil {
+		return e.sendGroup(p)
+	}
+	formats, err := e.build(p)
+	if err != nil {
+		return err
+	}
+	e.sent = true
+	b := &c.session.builder
+	switch {
+	case p.types == nil:
+		e.reader = c.pg().ExecParams(e.ctx, st.sql, b.ParamValues, nil, b.ParamFormats, formats)
+	case p.known != nil:
+		e.reader = c.pg().ExecStatement(e.ctx, p.types, b.ParamValues, b.ParamFormats, formats)
+		p.known.Seen = c.session.borrows
+	default:
+		e.reader = c.pg().ExecParams(e.ctx, st.sql, b.ParamValues, p.types.ParamOIDs, b.ParamFormats, formats)
+	}
+	return nil
+}
+
+// build encodes the arguments, and returns the formats of the columns.
+func (e *execution) build(p *plan) ([]int16, error) {
+	s, types, args := e.conn.session, p.types, e.args
+	if p.verify {
+		types = nil
+	}
 	if types != nil {
-		if c.connector.schemaArgs {
+		if e.conn.connector.schemaArgs {
 			args = schemaargs.Encode(args, types.ParamOIDs)
 		}
 		if err := parameterCount(types, args); e.rows && err != nil {
-			return &unsentError{err}
+			return nil, &unsentError{err}
 		}
 	}
-	b, m := &s.builder, s.pgx.TypeMap()
-	defer b.Build(m, nil, nil) //nolint:errcheck // it frees the memory of large arguments, and cannot fail
-	if err := b.Build(m, types, args); err != nil {
-		return &unsentError{err}
+	if err := s.builder.Build(s.pgx.TypeMap(), types, args); err != nil {
+		return nil, &unsentError{err}
 	}
-	var formats []int16
-	if e.rows && types != nil {
-		formats = st.formatsFor(types, types.Name != "" || p.prepare != "", s.formats)
-		s.formats = formats
+	if !e.rows || types == nil {
+		return nil, nil
 	}
-	e.sent = true
-	switch {
-	case len(args) > math.MaxUint16:
-		return errTooManyArgs
-	case st.path != nil || p.prepare != "":
-		return e.sendGroup(p, formats)
-	case types == nil:
-		e.reader = c.pg().ExecParams(e.ctx, st.sql, b.ParamValues, nil, b.ParamFormats, formats)
-	case types.Name != "":
-		e.reader = c.pg().ExecStatement(e.ctx, types, b.ParamValues, b.ParamFormats, formats)
-		p.known.Seen = s.borrows
-	default:
-		e.reader = c.pg().ExecParams(e.ctx, st.sql, b.ParamValues, types.ParamOIDs, b.ParamFormats, formats)
+	s.formats = e.formatsFor(types, types.Name != "" || p.name != "", s.formats)
+	return s.formats, nil
+}
+
+// isString reports whether pgx sends a value as text for a parameter of whatever type.
+func isString(arg any) bool {
+	_, ok := arg.(string)
+	return ok
+}
+
+func isInteger(arg any) bool {
+	switch arg.(type) {
+	case int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64:
+		return true
 	}
-	return nil
+	return false
+}
+
+// takesInteger reports whether the text of a whole number is read as pgx would send it in the binary format.
+func takesInteger(oid uint32) bool {
+	switch oid {
+	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.NumericOID, pgtype.OIDOID:
+		return true
+	}
+	return false
 }

@@ -23,6 +23,7 @@ type execution struct {
 	rows bool            // somebody wants them
 	ctx  context.Context //nolint:containedctx // the tracer's, for as long as the rows are open
 
+	how    plan
 	reader *pgconn.ResultReader
 	group  interface{ Close() error } // what reader is a part of, or nil
 	fields []pgconn.FieldDescription
@@ -94,11 +95,11 @@ func (e *execution) dispatch(fresh bool) error {
 	if e.mode == pgx.QueryExecModeSimpleProtocol {
 		return e.sendText()
 	}
-	p, err := e.plan(fresh)
-	if err != nil {
+	var err error
+	if e.how, err = e.plan(fresh); err != nil {
 		return err
 	}
-	return e.sendPlan(&p)
+	return e.sendPlan(&e.how)
 }
 
 // refusesGroup reports whether the server refuses to execute a statement, such as VACUUM, together with others. Nothing has
@@ -178,6 +179,13 @@ type unsentError struct{ err error }
 func (e *unsentError) Error() string { return e.err.Error() }
 func (e *unsentError) Unwrap() error { return e.err }
 
+// refusedError is pgx's error for a value that does not fit the type that its parameter turned out to have. A query was executed, and its
+// result does not count.
+type refusedError struct{ err error }
+
+func (e *refusedError) Error() string { return e.err.Error() }
+func (e *refusedError) Unwrap() error { return e.err }
+
 // next reports whether there is another row, and finishes if there is none.
 func (e *execution) next() bool {
 	switch {
@@ -225,18 +233,30 @@ func (e *execution) finish(err error) {
 			err = closeErr
 		}
 	}
-	var unsent *unsentError
-	if errors.As(err, &unsent) {
-		err = unsent.err // as pgx has it
-	}
-	var pgErr *pgconn.PgError
-	if e.prefix > 0 && errors.As(err, &pgErr) && int(pgErr.Position) > e.prefix {
-		pgErr.Position -= int32(e.prefix) //nolint:gosec // some hundred; nobody else has the error yet
+	if err != nil {
+		err = e.asPgx(err)
 	}
 	e.err = e.conn.after(&e.statement, e.alone, err)
 	if tracer := e.conn.session.tracer; tracer != nil {
 		tracer.TraceQueryEnd(e.ctx, e.conn.session.pgx, pgx.TraceQueryEndData{CommandTag: e.tag, Err: e.err})
 	}
+}
+
+// asPgx returns an error as pgx has it.
+func (e *execution) asPgx(err error) error {
+	var unsent *unsentError
+	if errors.As(err, &unsent) {
+		err = unsent.err
+	}
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		err = refused.err
+	}
+	var pgErr *pgconn.PgError
+	if e.prefix > 0 && errors.As(err, &pgErr) && int(pgErr.Position) > e.prefix {
+		pgErr.Position -= int32(e.prefix) //nolint:gosec // some hundred; nobody else has the error yet
+	}
+	return err
 }
 
 func (c *conn) traceStart(ctx context.Context, st *statement) context.Context {

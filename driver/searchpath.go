@@ -208,9 +208,12 @@ func (c *conn) afterTransaction() {
 
 // explain explains an error that is due to a missing schema.
 func (c *conn) explain(st *statement, alone bool, err error) error {
+	if err == nil {
+		return nil
+	}
 	var known *MissingSchemaError
 	switch {
-	case err == nil || !isUndefined(err) || errors.As(err, &known):
+	case !isUndefined(err) || errors.As(err, &known):
 		return err
 	case alone:
 		return &MissingSchemaError{Schema: st.path.schema, Err: err}

@@ -62,16 +62,11 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt
 		return nil, err
 	}
 	inTx := c.inTx()
-	sd, err := c.describe(ctx, &e.statement)
-	if err != nil {
-		err = c.after(&e.statement, false, err)
-		if s.isEarly(&e.statement, inTx, err) {
-			return s, nil
-		}
-		return nil, err
+	err := s.prepare(&e)
+	if err = c.after(&e.statement, e.alone, err); err == nil || s.isEarly(&e.statement, inTx, err) {
+		return s, nil
 	}
-	s.inputs = len(sd.ParamOIDs)
-	return s, e.prepare()
+	return nil, err
 }
 
 // isEarly reports whether an error can be due to a schema that was not named yet.
@@ -80,24 +75,28 @@ func (s *stmt) isEarly(st *statement, inTx bool, err error) bool {
 	return st.schema == "" && s.fixed == nil && follows && !inTx && isUndefined(err)
 }
 
-// prepare prepares the statement on the server, if that can be, as pgx does.
-func (e *execution) prepare() error {
-	p, err := e.plan(false)
-	if err != nil || p.prepare == "" {
+// prepare asks for the statement's parameters, and so whether it is right, and prepares it on the server if that can be, as pgx does.
+func (s *stmt) prepare(e *execution) error {
+	p, err := e.plan(true)
+	if err != nil {
 		return err
 	}
-	g := e.conn.newGroup(e.ctx, e.path)
-	g.pipeline.SendDeallocate(p.prepare)
-	g.pipeline.SendPrepare(p.prepare, e.conn.session.text(&e.statement), p.types.ParamOIDs)
-	if err = g.pipeline.Sync(); err == nil {
-		if _, err = g.begin(); err == nil {
+	g := s.conn.newGroup(e.ctx, e.path)
+	sd, err := g.describe(&e.statement)
+	if err == nil {
+		s.inputs = len(sd.ParamOIDs)
+		if e.decide(&p, sd); p.name != "" {
+			e.addPrepare(g, &p)
+		}
+		if err = g.sync(); err == nil && p.name != "" {
 			err = e.receivePrepared(g, &p)
 		}
 	}
-	if closeErr := g.pipeline.Close(); err == nil {
+	e.alone = g.alone
+	if closeErr := g.Close(); err == nil {
 		err = closeErr
 	}
-	return e.conn.after(&e.statement, false, err)
+	return err
 }
 
 // statement makes st the statement as it is to be executed under ctx.
@@ -132,11 +131,7 @@ func (s *stmt) Close() error {
 	if len(s.conn.session.unwanted) == 0 || s.conn.session.pgx.IsClosed() {
 		return nil
 	}
-	g := s.conn.newGroup(ctx, nil)
-	if err := g.pipeline.Sync(); err != nil {
-		return err
-	}
-	return g.pipeline.Close()
+	return s.conn.newGroup(ctx, nil).Close()
 }
 
 // NumInput returns the number of parameters, or -1 if it is not known yet.

@@ -72,7 +72,15 @@ func (c *Cache) Admits(k Key, before uint8) bool {
 	if c.statements[k.Hash] != nil { // of another text
 		return false
 	}
-	return len(c.statements) < c.capacity || before >= minUses && int(before) > int(c.uses.estimate(c.ends.prev.Hash))+margin
+	if len(c.statements) < c.capacity {
+		return true
+	}
+	for last := c.ends.prev; before >= minUses && last != &c.ends; last = last.prev {
+		if last.Pins == 0 {
+			return int(before) > int(c.uses.estimate(last.Hash))+margin
+		}
+	}
+	return false
 }
 
 // Put adds a statement that was prepared, and returns those that have to go.

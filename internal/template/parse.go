@@ -47,7 +47,7 @@ type parser struct {
 
 	// How many statements there were, and how many of them: control transactions; are other ones that look up no tables;
 	// are LOCK and SET CONSTRAINTS.
-	statements, controls, utilities, locks int
+	statements, controls, utilities, locks, reads int
 }
 
 // interesting are the words that parser.word looks at.

@@ -10,7 +10,9 @@ import (
 func (p *parser) classify(second string) {
 	first, info := p.first, &p.stmt.Info
 	switch {
-	case sqllex.OneOf(first, "select", "insert", "update", "delete", "with"): // nearly always
+	case sqllex.OneOf(first, "select", "values", "table"): // most often
+		p.reads++
+	case sqllex.OneOf(first, "insert", "update", "delete", "with"):
 	case sqllex.OneOf(first, "savepoint", "release"), sqllex.Equal(first, "set") && sqllex.Equal(second, "transaction"):
 		p.controls++
 	case sqllex.OneOf(first, "begin", "start", "commit", "end", "rollback", "abort"),
@@ -176,6 +178,7 @@ func (p *parser) summarize() {
 	info, plain := &p.stmt.Info, p.controls+p.utilities
 	info.TransactionControl = p.statements > 0 && p.statements == p.controls
 	info.Commits = info.Commits && p.statements > p.controls
+	info.Reads = p.statements == 1 && p.reads == 1 && !info.DDL && !info.Temp
 	info.NoNames = p.statements > 0 && p.statements == plain
 	info.NoSnapshot = p.locks > 0 && p.statements == plain+p.locks
 }

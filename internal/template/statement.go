@@ -69,6 +69,8 @@ type Info struct {
 	// NoSnapshot: it has LOCK or SET CONSTRAINTS, and otherwise only statements as in NoNames. These two look names up but
 	// take no snapshot, so nothing in front of them in their transaction should take one.
 	NoSnapshot bool
+	// Reads: it is one SELECT, VALUES or TABLE, which writes nothing but what functions in it may, and no SELECT INTO.
+	Reads bool
 	// LocalParams has bit n-1 set for each $n that decides whether a set_config is local. If all of these parameters are
 	// true, set_config leaves nothing in the session; if not, it does, and SessionState does not say so.
 	LocalParams uint64
