@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgdbm/pgdbm/internal/pooler"
 	"github.com/pgdbm/pgdbm/internal/simplequery"
 	"github.com/pgdbm/pgdbm/internal/stmtcache"
 )
@@ -22,6 +23,7 @@ type group struct {
 	path     *pathSwitch // what it begins with, or nil
 	ahead    int         // how many results come before that of the switch
 	alone    bool        // the path is the schema alone, which does not exist
+	begun    bool        // the results up to that of the switch were read
 	synced   bool        // its end was sent
 }
 
@@ -95,6 +97,10 @@ func (g *group) sync() error {
 
 // begin reads the results up to that of the switch.
 func (g *group) begin() error {
+	if g.begun {
+		return nil
+	}
+	g.begun = true
 	for range g.ahead {
 		if _, err := g.pipeline.GetResults(); err != nil {
 			g.conn.session.forgetSwitch()
@@ -114,7 +120,9 @@ func (g *group) begin() error {
 	return err
 }
 
-// describe asks for the types of a statement, without ending the group.
+// describe asks for the types of a statement, as the unnamed one. On a session of our own that ends the group: the statement stays, and the
+// server refuses to execute it if its columns change meanwhile. A pooler may go on with another session in the next group, so there
+// the group goes on, in whose transaction nobody can change the tables.
 func (g *group) describe(st *statement) (sd *pgconn.StatementDescription, err error) {
 	c := g.conn
 	c.connector.counters.describes.Add(1)
@@ -124,17 +132,33 @@ func (g *group) describe(st *statement) (sd *pgconn.StatementDescription, err er
 	}
 	asked, changes := time.Now(), c.session.changes.Load()
 	g.pipeline.SendPrepare("", st.sql, nil)
-	g.pipeline.SendFlushRequest()
-	if err := g.pipeline.Flush(); err != nil {
-		return nil, err
+	if g.leavesUnnamed() {
+		err = g.sync()
+	} else {
+		g.pipeline.SendFlushRequest()
+		err = g.pipeline.Flush()
 	}
-	if err := g.begin(); err != nil {
-		return nil, err
+	if err == nil {
+		err = g.begin()
 	}
-	if sd, err = g.prepared(); err == nil {
+	if err == nil {
+		sd, err = g.prepared()
+	}
+	if g.synced {
+		if closeErr := g.Close(); err == nil {
+			err = closeErr
+		}
+	}
+	if err == nil {
 		c.learn(st, asked, changes, sd)
 	}
 	return sd, err
+}
+
+// leavesUnnamed reports whether the unnamed statement is still there in the next group: on a session of our own, if the switch is none.
+func (g *group) leavesUnnamed() bool {
+	s := g.conn.session
+	return s.pooler == pooler.Direct && (g.path == nil || g.path.prepared && s.cache != nil)
 }
 
 // prepared reads the result of preparing a statement.
@@ -148,7 +172,7 @@ func (g *group) prepared() (*pgconn.StatementDescription, error) {
 }
 
 // sendGroup sends the statement with what has to go with it: the switch of its path and the check behind it, its description and its
-// preparation. It is one transaction, in which nobody can change a table once the statement was described.
+// preparation.
 func (e *execution) sendGroup(p *plan) error {
 	g := e.conn.newGroup(e.ctx, e.path)
 	e.group = g
@@ -158,6 +182,10 @@ func (e *execution) sendGroup(p *plan) error {
 			return &unsentError{err}
 		}
 		e.decide(p, sd)
+		if g.synced {
+			g = e.conn.newGroup(e.ctx, e.path)
+			e.group = g
+		}
 	}
 	formats, err := e.build(p)
 	if err != nil {
@@ -197,9 +225,9 @@ func (e *execution) decide(p *plan, sd *pgconn.StatementDescription) {
 func (e *execution) add(g *group, p *plan, formats []int16) {
 	b, to := &e.conn.session.builder, g.pipeline
 	switch {
-	case p.name != "":
+	case p.name != "": // it is executed as the unnamed statement, whose columns the server has watched since
 		e.addPrepare(g, p)
-		to.SendQueryPrepared(p.name, b.ParamValues, b.ParamFormats, formats)
+		to.SendQueryPrepared("", b.ParamValues, b.ParamFormats, formats)
 	case p.known != nil:
 		to.SendQueryStatement(p.types, b.ParamValues, b.ParamFormats, formats)
 	case p.describe: // as the unnamed statement, it is there
@@ -222,12 +250,10 @@ func (e *execution) addPrepare(g *group, p *plan) {
 
 // receive reads the results of a group up to the statement's.
 func (e *execution) receive(g *group, p *plan) (err error) {
-	if !p.describe {
-		if err = g.begin(); err != nil {
-			return err
-		}
-		e.alone = g.alone
+	if err = g.begin(); err != nil {
+		return err
 	}
+	e.alone = g.alone
 	switch {
 	case p.name != "":
 		err = e.receivePrepared(g, p)

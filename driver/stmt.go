@@ -86,13 +86,29 @@ func (s *stmt) prepare(e *execution) error {
 	if err == nil {
 		s.inputs = len(sd.ParamOIDs)
 		if e.decide(&p, sd); p.name != "" {
-			e.addPrepare(g, &p)
-		}
-		if err = g.sync(); err == nil && p.name != "" {
-			err = e.receivePrepared(g, &p)
+			err = e.prepareAs(&p, g)
 		}
 	}
 	e.alone = g.alone
+	if closeErr := g.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// prepareAs prepares the statement under its name, in the group in which it was described if that goes on.
+func (e *execution) prepareAs(p *plan, g *group) error {
+	if g.synced {
+		g = e.conn.newGroup(e.ctx, e.path)
+	}
+	e.addPrepare(g, p)
+	err := g.sync()
+	if err == nil {
+		err = g.begin()
+	}
+	if err == nil {
+		err = e.receivePrepared(g, p)
+	}
 	if closeErr := g.Close(); err == nil {
 		err = closeErr
 	}
