@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/pgdbm/pgdbm/internal/pooler"
 	"github.com/pgdbm/pgdbm/internal/simplequery"
 	"github.com/pgdbm/pgdbm/internal/stmtcache"
 )
@@ -158,7 +157,7 @@ func (g *group) describe(st *statement) (sd *pgconn.StatementDescription, err er
 // leavesUnnamed reports whether the unnamed statement is still there in the next group: on a session of our own, if the switch is none.
 func (g *group) leavesUnnamed() bool {
 	s := g.conn.session
-	return s.pooler == pooler.Direct && (g.path == nil || g.path.prepared && s.cache != nil)
+	return !s.pooled && (g.path == nil || g.path.prepared && s.cache != nil)
 }
 
 // prepared reads the result of preparing a statement.
@@ -245,7 +244,7 @@ func (e *execution) add(g *group, p *plan, formats []int16) {
 // addPrepare adds the preparation of the statement to a group.
 func (e *execution) addPrepare(g *group, p *plan) {
 	g.pipeline.SendDeallocate(p.name) // what was forgotten may still be there
-	g.pipeline.SendPrepare(p.name, e.conn.session.text(&e.statement), p.types.ParamOIDs)
+	g.pipeline.SendPrepare(p.name, e.sql, p.types.ParamOIDs)
 }
 
 // receive reads the results of a group up to the statement's.

@@ -10,8 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/pgdbm/pgdbm/internal/pooler"
 )
 
 // execution is a statement on its way, and then its rows. It is sent in one round trip: prepared statements by their names, others as
@@ -143,9 +141,6 @@ func (e *execution) outOfDate(err error, inTx bool) bool {
 	case isGone(pgErr) && strings.Contains(pgErr.Message, `"pgdbm_`):
 		s.forgetPrepared()
 	case hasChanged(pgErr):
-		if s.pooler == pooler.Tracking {
-			s.outdate()
-		}
 	case !e.remembered || !refusedUnrun(pgErr):
 		return false
 	}

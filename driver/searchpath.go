@@ -11,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/pgdbm/pgdbm/internal/pooler"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
@@ -71,7 +70,7 @@ func (c *conn) startPath(ctx context.Context, start startPath) error {
 		c.path.followers = followers
 	}
 	schema := c.connector.settings.Schema
-	if schema == "" || c.session.pooler != pooler.Direct {
+	if schema == "" || c.session.pooled {
 		c.path.displaced = schema != ""
 		return nil
 	}

@@ -29,14 +29,13 @@ type session struct {
 	mode   pgx.QueryExecMode // the DSN's
 	tracer pgx.QueryTracer   // or nil
 	opened time.Time         // what the server said before does not count here
-	pooler pooler.Kind
+	pooled bool              // a pooler hands out other sessions, with whatever is prepared there
 	// changes counts how often this process has changed tables of the database, as far as it is known.
 	changes *atomic.Uint64
 
 	identity []byte   // of the configuration: what decides the meaning of statements besides their texts
 	settings []string // the statements that changed settings since, the last one last
 	hash     uint64   // of both
-	salt     string   // tells texts from those that a tracking pooler knows to be out of date, or ""
 
 	capacity, described int // pgx's limits of what is remembered; 0 forbids a mode
 
@@ -65,10 +64,10 @@ func sessionOf(ctx context.Context, conn *pgx.Conn) (*session, error) {
 		capacity: config.StatementCacheCapacity, described: config.DescriptionCacheCapacity}
 	s.hash = template.Hash(string(s.identity))
 	var err error
-	if s.pooler, err = pooler.Find(ctx, conn.PgConn()); err != nil {
+	if s.pooled, err = pooler.Find(ctx, conn.PgConn()); err != nil {
 		return nil, err
 	}
-	if s.pooler != pooler.Untracked {
+	if !s.pooled {
 		s.cache = stmtcache.New(max(config.StatementCacheCapacity, 1))
 		for sql, sd := range native.Prepared(conn) {
 			k := stmtcache.Key{SQL: sql, Hash: template.Hash(sql) ^ s.hash}
@@ -106,17 +105,6 @@ func (s *session) name(sql, path string, types []uint32) string {
 	parts := append([]string{string(s.identity), sql, path}, s.settings...)
 	parts = append(parts, fmt.Sprint(types))
 	return "pgdbm_" + hex.EncodeToString(digest(parts...)[:20])
-}
-
-// text returns the text under which a statement is prepared. A tracking pooler shares by text what is prepared, and the types and
-// tables that were found with it. So where a path decides about these, the text says which. So it does when the pooler has
-// turned out to have an outdated statement.
-func (s *session) text(st *statement) string {
-	path := st.pathKey()
-	if s.pooler != pooler.Tracking || path == "" && s.salt == "" {
-		return st.sql
-	}
-	return st.sql + "\n--" + hex.EncodeToString(digest(append([]string{path, s.salt}, s.settings...)...)[:16])
 }
 
 // changeSetting records a statement that changes the session's settings, from which on others may mean something else. After the same
@@ -174,9 +162,3 @@ func (s *session) pinned(st *statement) bool {
 
 // forgetSwitch makes the next group prepare the switch again.
 func (s *session) forgetSwitch() { s.toPath, s.check = nil, nil }
-
-// outdate makes sure that a tracking pooler's outdated statements are not met again.
-func (s *session) outdate() {
-	s.forgetPrepared()
-	s.salt = rand.Text()
-}

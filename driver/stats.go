@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/pgdbm/pgdbm/internal/native"
-	"github.com/pgdbm/pgdbm/internal/pooler"
 )
 
 // Stats counts how the statements of a [Connector] reached the server since it was made. Statements that leave the
@@ -22,23 +21,18 @@ type Stats struct {
 	OneShots  uint64 // statements that were sent in one go, and left nothing prepared
 	Describes uint64 // questions for the types of a one-shot, one round trip each
 	Retries   uint64 // statements that were sent again because somebody had changed a table
-	Pooled    uint64 // connections that were found to lead to a pooler
-	Untracked uint64 // of these, those whose pooler does not track prepared statements, so that nothing is prepared on them
+	Pooled    uint64 // connections that were found to lead to a pooler, so that nothing is prepared on them
 }
 
 // counters are the Stats as they are counted.
 type counters struct {
-	hits, prepares, evictions, oneShots, describes, retries, pooled, untracked atomic.Uint64
+	hits, prepares, evictions, oneShots, describes, retries, pooled atomic.Uint64
 }
 
 // count counts a connection that was opened, or borrowed from a pgxpool for the first time.
 func (n *counters) count(s *session) {
-	if s.borrows > 1 || s.pooler == pooler.Direct {
-		return
-	}
-	n.pooled.Add(1)
-	if s.pooler == pooler.Untracked {
-		n.untracked.Add(1)
+	if s.pooled && s.borrows == 1 {
+		n.pooled.Add(1)
 	}
 }
 
@@ -53,7 +47,6 @@ func (c *Connector) Stats() Stats {
 		Describes: n.describes.Load(),
 		Retries:   n.retries.Load(),
 		Pooled:    n.pooled.Load(),
-		Untracked: n.untracked.Load(),
 	}
 }
 

@@ -100,6 +100,8 @@ type wire struct {
 	texts   map[string]string // of prepared statements, by name
 
 	executes, describes bool // what the group does, to a statement of the test
+	ends                bool // its transaction ends with it
+	open                bool // its transaction has begun, and has locked the tables: nobody can change them now
 
 	mu     sync.Mutex
 	fate   fate
@@ -152,7 +154,7 @@ func (w *wire) next() ([]byte, bool) {
 // read looks at a message and reports whether it ends a group.
 func (w *wire) read(message []byte) bool {
 	if !w.started {
-		w.started = true
+		w.started, w.ends = true, true
 		return true
 	}
 	body := message[5:]
@@ -170,9 +172,12 @@ func (w *wire) read(message []byte) bool {
 			w.executes = true
 		}
 	case 'Q':
-		w.executes = bytes.Contains(body, []byte(marker))
+		w.executes, w.ends = bytes.Contains(body, []byte(marker)), true
 		return true
-	case 'S', 'H', 'X':
+	case 'S', 'X':
+		w.ends = true
+		return true
+	case 'H':
 		return true
 	}
 	return false
@@ -192,7 +197,9 @@ var errCut = &net.OpError{Op: "write", Net: "unix", Err: syscall.EPIPE}
 func (w *wire) send() error {
 	hold, f, cut := w.tap.see(w.executes, w.describes)
 	w.executes, w.describes = false, false
-	if hold != nil {
+	wasOpen := w.open
+	w.open, w.ends = !w.ends, false
+	if hold != nil && !wasOpen {
 		hold()
 	}
 	if f == loseRequest {
