@@ -22,9 +22,9 @@ test: ## all tests
 	cd $(ORMS) && go test $(RACE) ./...
 
 SOAKTIME ?= 1m
-soak: ## looks for a tenant's row in the hands of another, for a minute; and, with the guards switched off, must find one
+soak: ## looks for a tenant's row in the hands of another, for a minute; and must find one where the driver has a fault
 	cd $(ORMS) && go test $(RACE) -count 1 -timeout 1h -parallel 4 -run '^TestSoak$$' ./soak -soak.time $(SOAKTIME)
-	cd $(ORMS) && go test -count 1 -tags pgdbm_unguarded -run '^TestSoakFindsLeaks$$' ./soak
+	cd $(ORMS) && go test -count 1 -tags soak_leaks -run '^TestSoakFindsLeaks$$' ./soak
 
 test-compare: ## a short run of bench-compare, whose other tools need a newer Go, so that it cannot rot
 	cd $(COMPARE) && go test $(RACE) ./...

@@ -12,13 +12,15 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jmoiron/sqlx"
+
+	"github.com/pgdbm/pgdbm/internal/stmtcache"
 )
 
 // Name is the name under which the driver is registered with database/sql.
 const Name = "pgdbm"
 
 // registered is what database/sql knows as "pgdbm".
-var registered = &Driver{configs: make(map[string]*pgx.ConnConfig), changes: make(map[string]*atomic.Uint64)}
+var registered = &Driver{configs: make(map[string]*pgx.ConnConfig), databases: make(map[string]*database)}
 
 func init() {
 	sql.Register(Name, registered)
@@ -32,20 +34,25 @@ type Driver struct {
 	configs  map[string]*pgx.ConnConfig // by the names of RegisterConnConfig
 	sequence int
 
-	changes map[string]*atomic.Uint64 // how often this process has changed tables, by the database
+	databases map[string]*database // what was learned about each
 }
 
-// changesOf returns the count for a database. Those of the same name on different servers share it, because there are many ways to one
-// server.
-func (d *Driver) changesOf(database string) *atomic.Uint64 {
+// database is what all connections to a database have to know. Databases of the same name on different servers share it, because there
+// are many ways to one server.
+type database struct {
+	changes  atomic.Uint64 // how often this process has changed tables
+	failures stmtcache.Failures
+}
+
+func (d *Driver) database(name string) *database {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := d.changes[database]
-	if n == nil {
-		n = new(atomic.Uint64)
-		d.changes[database] = n
+	db := d.databases[name]
+	if db == nil {
+		db = new(database)
+		d.databases[name] = db
 	}
-	return n
+	return db
 }
 
 var (

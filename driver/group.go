@@ -78,6 +78,9 @@ func (g *group) sendCheck() {
 
 // Close ends the group and reads what is left of it.
 func (g *group) Close() error {
+	if !g.begun {
+		g.conn.session.forgetSwitch() // nobody reads whether it was prepared
+	}
 	err := g.sync()
 	if closeErr := g.pipeline.Close(); err == nil {
 		err = closeErr
@@ -91,7 +94,11 @@ func (g *group) sync() error {
 		return nil
 	}
 	g.synced = true
-	return g.pipeline.Sync()
+	err := g.pipeline.Sync()
+	if err != nil {
+		g.conn.session.forgetSwitch() // nobody knows whether it has arrived
+	}
+	return err
 }
 
 // begin reads the results up to that of the switch.
@@ -206,7 +213,7 @@ func (e *execution) decide(p *plan, sd *pgconn.StatementDescription) {
 	s, n := e.conn.session, &e.conn.connector.counters
 	switch {
 	case p.known != nil && stmtcache.SameTypes(p.known.Description, sd):
-		p.known.Changes, p.known.Suspect = p.changes, false
+		p.known.Changes, p.known.Asked = p.changes, p.asked
 		p.types = p.known.Description
 		n.hits.Add(1)
 		return
@@ -284,7 +291,7 @@ func (e *execution) receivePrepared(g *group, p *plan) error {
 	}
 	sd.Name, sd.SQL = p.name, e.sql
 	var evicted int
-	p.known, evicted = e.conn.session.keep(&e.statement, sd, p.changes)
+	p.known, evicted = e.conn.session.keep(&e.statement, sd, p)
 	n := &e.conn.connector.counters
 	n.prepares.Add(1)
 	n.evictions.Add(uint64(evicted)) //nolint:gosec // not negative

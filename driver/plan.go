@@ -24,7 +24,8 @@ type plan struct {
 	keep     bool                         // it is to be prepared on the way
 	name     string                       // under this name, once it is known
 	verify   bool                         // pgx may refuse the values for what the server infers
-	changes  uint64                       // how often this process had changed tables when it was made
+	asked    time.Time                    // when it was made
+	changes  uint64                       // how often this process had changed tables then
 }
 
 var (
@@ -48,12 +49,12 @@ func (e *execution) plan(fresh bool) (plan, error) {
 	n, changes := &c.connector.counters, c.session.changes.Load()
 	p, keep := c.choose(st)
 	switch {
-	case p != nil && !fresh && !p.Suspect && p.Changes == changes:
+	case p != nil && !fresh && c.session.trusts(p, changes):
 		n.hits.Add(1)
 		e.remembered = true
 		return plan{types: p.Description, known: p}, nil
 	case keep || fresh || st.mode == pgx.QueryExecModeDescribeExec:
-		return plan{describe: true, known: p, keep: keep, changes: changes}, nil
+		return plan{describe: true, known: p, keep: keep, asked: time.Now(), changes: changes}, nil
 	}
 	n.oneShots.Add(1)
 	if c.infers(st, e.rows) {
@@ -68,7 +69,22 @@ func (e *execution) plan(fresh bool) (plan, error) {
 	case st.info.Reads && c.infersKnown(st, types):
 		return plan{types: types, verify: true}, nil
 	}
-	return plan{describe: true, changes: changes}, nil
+	return plan{describe: true, asked: time.Now(), changes: changes}, nil
+}
+
+// trusts reports whether nothing has happened that could have changed what is prepared: no change of a table by this process, and no
+// error of the statement on any connection.
+func (s *session) trusts(p *stmtcache.Prepared, changes uint64) bool {
+	if p.Changes != changes {
+		return false
+	}
+	if n := s.failures.Count(); p.Failures != n {
+		if s.failures.Since(p.Hash, p.Asked) {
+			return false
+		}
+		p.Failures = n
+	}
+	return true
 }
 
 // checkMode refuses what pgx refuses.

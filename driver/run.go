@@ -128,20 +128,17 @@ func (e *execution) apart() error {
 // statement can be sent again. In a transaction the error has ended that; what was remembered is forgotten there too.
 func (e *execution) outOfDate(err error, inTx bool) bool {
 	e.conn.forget(&e.statement)
-	var unsent *unsentError
-	if errors.As(err, &unsent) { // a value does not fit the type that its parameter had
-		return e.remembered && e.conn.pg().TxStatus() != 'E' && !e.conn.session.pgx.IsClosed()
-	}
-	var pgErr *pgconn.PgError
-	if !errors.As(err, &pgErr) {
-		return false
-	}
 	s := e.conn.session
+	var pgErr *pgconn.PgError
+	var unsent *unsentError
+	isServers, isUnsent := errors.As(err, &pgErr), errors.As(err, &unsent)
 	switch {
+	case !isServers:
+		return isUnsent && e.remembered && e.conn.pg().TxStatus() != 'E' && !s.pgx.IsClosed() // a value does not fit the type that was known
 	case isGone(pgErr) && strings.Contains(pgErr.Message, `"pgdbm_`):
 		s.forgetPrepared()
 	case hasChanged(pgErr):
-	case !e.remembered || !refusedUnrun(pgErr):
+	case isUnsent || !e.remembered || !refusedUnrun(pgErr):
 		return false
 	}
 	return !inTx && !e.info.Procedural && !s.pgx.IsClosed()
@@ -285,17 +282,13 @@ func (c *conn) after(st *statement, alone bool, err error) error {
 	return c.explain(st, alone, err)
 }
 
-// forget makes the next use of a statement ask for its types.
+// forget makes the next use of a statement ask for its types, on all connections.
 func (c *conn) forget(st *statement) {
 	c.connector.descriptions.Forget(st.hash)
 	if c.tx != nil && c.tx.descriptions != nil {
 		c.tx.descriptions.Forget(st.hash)
 	}
-	if s := c.session; s.cache != nil {
-		if p := s.cache.Find(st.key()); p != nil {
-			p.Suspect = true
-		}
-	}
+	c.session.failures.Add(st.hash)
 }
 
 // parameterCount returns pgx's error if there is not one argument for each parameter.

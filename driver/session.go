@@ -10,7 +10,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,8 +29,8 @@ type session struct {
 	tracer pgx.QueryTracer   // or nil
 	opened time.Time         // what the server said before does not count here
 	pooled bool              // a pooler hands out other sessions, with whatever is prepared there
-	// changes counts how often this process has changed tables of the database, as far as it is known.
-	changes *atomic.Uint64
+
+	*database // what other connections have learned too
 
 	identity []byte   // of the configuration: what decides the meaning of statements besides their texts
 	settings []string // the statements that changed settings since, the last one last
@@ -60,7 +59,7 @@ func sessionOf(ctx context.Context, conn *pgx.Conn) (*session, error) {
 	}
 	config := conn.Config()
 	s := &session{pgx: conn, mode: config.DefaultQueryExecMode, tracer: config.Tracer, opened: time.Now(), identity: identityOf(config),
-		changes:  registered.changesOf(config.Database),
+		database: registered.database(config.Database),
 		capacity: config.StatementCacheCapacity, described: config.DescriptionCacheCapacity}
 	s.hash = template.Hash(string(s.identity))
 	var err error
@@ -71,7 +70,7 @@ func sessionOf(ctx context.Context, conn *pgx.Conn) (*session, error) {
 		s.cache = stmtcache.New(max(config.StatementCacheCapacity, 1))
 		for sql, sd := range native.Prepared(conn) {
 			k := stmtcache.Key{SQL: sql, Hash: template.Hash(sql) ^ s.hash}
-			s.cache.Put(&stmtcache.Prepared{Key: k, Description: sd, Changes: s.changes.Load(), Pins: 1})
+			s.cache.Put(&stmtcache.Prepared{Key: k, Description: sd, Asked: s.opened, Changes: s.changes.Load(), Pins: 1})
 		}
 	}
 	custom[sessionKey] = s
@@ -141,8 +140,8 @@ func (s *session) drop(p *stmtcache.Prepared) {
 }
 
 // keep records a statement that was prepared, and closes those that have to make room.
-func (s *session) keep(st *statement, sd *pgconn.StatementDescription, changes uint64) (p *stmtcache.Prepared, evicted int) {
-	p = &stmtcache.Prepared{Key: st.key(), Description: sd, Changes: changes, Seen: s.borrows}
+func (s *session) keep(st *statement, sd *pgconn.StatementDescription, how *plan) (p *stmtcache.Prepared, evicted int) {
+	p = &stmtcache.Prepared{Key: st.key(), Description: sd, Asked: how.asked, Changes: how.changes, Seen: s.borrows}
 	st.pin.add(p)
 	for _, old := range s.cache.Put(p) {
 		evicted++

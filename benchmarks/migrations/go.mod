@@ -6,7 +6,7 @@ replace github.com/pgdbm/pgdbm => ../..
 
 require (
 	github.com/golang-migrate/migrate/v4 v4.20.1
-	github.com/jackc/pgx/v5 v5.12.0
+	github.com/jackc/pgx/v5 v5.13.0
 	github.com/jackc/tern/v2 v2.3.4
 	github.com/pgdbm/pgdbm v0.0.0
 	github.com/pressly/goose/v3 v3.29.0

@@ -5,7 +5,7 @@ go 1.25.0
 replace github.com/pgdbm/pgdbm => ../..
 
 require (
-	github.com/jackc/pgx/v5 v5.12.0
+	github.com/jackc/pgx/v5 v5.13.0
 	github.com/pgdbm/pgdbm v0.0.0
 )
 

@@ -9,7 +9,7 @@ require (
 	github.com/Masterminds/squirrel v1.5.4
 	github.com/XSAM/otelsql v0.44.0
 	github.com/aarondl/sqlboiler/v4 v4.19.5
-	github.com/jackc/pgx/v5 v5.12.0
+	github.com/jackc/pgx/v5 v5.13.0
 	github.com/pgdbm/pgdbm v0.0.0
 	go.uber.org/goleak v1.3.0
 	gorm.io/gorm v1.31.2

@@ -1,6 +1,10 @@
 package stmtcache
 
-import "github.com/jackc/pgx/v5/pgconn"
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
 
 // Cache has the statements that are prepared on a physical connection, up to a capacity, and decides which: those that are used most. It
 // is used by one goroutine at a time, as the connection.
@@ -21,10 +25,11 @@ type Key struct {
 type Prepared struct {
 	Key
 	Description *pgconn.StatementDescription
-	Changes     uint64 // the count of changes of tables at which its types were known to be right
-	Suspect     bool   // it has failed since
-	Seen        uint64 // the borrow of the connection in which the server had it for certain
-	Pins        int    // how many need it: it is not evicted before there are none
+	Asked       time.Time // when its types were known to be right
+	Changes     uint64    // the count of changes of tables at that time
+	Failures    uint64    // the count of failures, of which none was its own since
+	Seen        uint64    // the borrow of the connection in which the server had it for certain
+	Pins        int       // how many need it: it is not evicted before there are none
 
 	next, prev *Prepared
 }

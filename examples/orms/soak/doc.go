@@ -10,5 +10,5 @@
 //
 //	go test ./soak                      one second: with all other tests
 //	go test ./soak -soak.time 1m        make soak
-//	go test -tags pgdbm_unguarded ./soak  with one guard after the other switched off, where it must find such a row
+//	go test -tags soak_leaks ./soak     also on drivers with a fault, where it must find such a row
 package soak
