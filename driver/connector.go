@@ -15,6 +15,7 @@ import (
 	"github.com/pgdbm/pgdbm/internal/dsn"
 	"github.com/pgdbm/pgdbm/internal/dsnform"
 	"github.com/pgdbm/pgdbm/internal/native"
+	"github.com/pgdbm/pgdbm/internal/pathsql"
 	"github.com/pgdbm/pgdbm/internal/stmtcache"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
@@ -199,11 +200,11 @@ func (c *Connector) connect(ctx context.Context, config *pgx.ConnConfig, o *opti
 			path.followers, path.given = dsnform.Option(config.RuntimeParams["options"], "search_path")
 		}
 		if path.given {
-			path.followers = pathOrNone(path.followers)
+			path.followers = pathsql.OrNone(path.followers)
 		}
 	}
 	if c.settings.SearchPath && c.settings.Schema != "" {
-		path.full = fullPath(c.settings.Schema, path.followers)
+		path.full = pathsql.Full(c.settings.Schema, path.followers)
 		if config.RuntimeParams == nil {
 			config.RuntimeParams = make(map[string]string)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgdbm/pgdbm/internal/pathsql"
 	"github.com/pgdbm/pgdbm/internal/simplequery"
 	"github.com/pgdbm/pgdbm/internal/stmtcache"
 )
@@ -19,15 +20,15 @@ type group struct {
 	pipeline *pgconn.Pipeline
 	ctx      context.Context //nolint:containedctx // of the pipeline
 	conn     *conn
-	path     *pathSwitch // what it begins with, or nil
-	ahead    int         // how many results come before that of the switch
-	alone    bool        // the path is the schema alone, which does not exist
-	begun    bool        // the results up to that of the switch were read
-	synced   bool        // its end was sent
+	path     *pathsql.Switch // what it begins with, or nil
+	ahead    int             // how many results come before that of the switch
+	alone    bool            // the path is the schema alone, which does not exist
+	begun    bool            // the results up to that of the switch were read
+	synced   bool            // its end was sent
 }
 
 // newGroup begins a group that sets the path.
-func (c *conn) newGroup(ctx context.Context, path *pathSwitch) *group {
+func (c *conn) newGroup(ctx context.Context, path *pathsql.Switch) *group {
 	g := &group{pipeline: c.pg().StartPipeline(ctx), ctx: ctx, conn: c, path: path}
 	s := c.session
 	for _, name := range s.unwanted {
@@ -38,12 +39,12 @@ func (c *conn) newGroup(ctx context.Context, path *pathSwitch) *group {
 	switch {
 	case path == nil:
 		return g
-	case path.utility:
-		g.pipeline.SendQueryParams(path.command(), nil, nil, nil, nil)
-	case path.prepared && s.cache != nil:
+	case path.Utility:
+		g.pipeline.SendQueryParams(path.Command(), nil, nil, nil, nil)
+	case path.Prepared && s.cache != nil:
 		g.sendSwitch(s)
 	default:
-		g.pipeline.SendQueryParams(setPathSQL(path.value, true), path.args, nil, nil, nil)
+		g.pipeline.SendQueryParams(pathsql.SetSQL(path.Value, true), path.Args, nil, nil, nil)
 	}
 	if tx := c.transaction(); tx != nil {
 		tx.last = path
@@ -54,26 +55,26 @@ func (c *conn) newGroup(ctx context.Context, path *pathSwitch) *group {
 // sendSwitch sends the switch as a prepared statement, and prepares it and the check if they are not.
 func (g *group) sendSwitch(s *session) {
 	if s.toPath == nil {
-		s.toPath = &pgconn.StatementDescription{Name: s.name(switchSQL, "", switchTypes), Fields: oneColumn(text)}
-		s.check = &pgconn.StatementDescription{Name: s.name(checkSQL, "", checkTypes), Fields: oneColumn(text)}
+		s.toPath = &pgconn.StatementDescription{Name: s.identity.Name(namePrefix, pathsql.SQL, "", pathsql.Types), Fields: oneColumn(pathsql.Text)}
+		s.check = &pgconn.StatementDescription{Name: s.identity.Name(namePrefix, pathsql.CheckSQL, "", pathsql.CheckTypes), Fields: oneColumn(pathsql.Text)}
 		for _, sd := range []*pgconn.StatementDescription{s.toPath, s.check} {
 			g.pipeline.SendDeallocate(sd.Name) // no error if there is none
 		}
-		g.pipeline.SendPrepare(s.toPath.Name, switchSQL, switchTypes)
-		g.pipeline.SendPrepare(s.check.Name, checkSQL, checkTypes)
+		g.pipeline.SendPrepare(s.toPath.Name, pathsql.SQL, pathsql.Types)
+		g.pipeline.SendPrepare(s.check.Name, pathsql.CheckSQL, pathsql.CheckTypes)
 		g.ahead += 4
 	}
-	g.pipeline.SendQueryStatement(s.toPath, g.path.args, nil, nil)
+	g.pipeline.SendQueryStatement(s.toPath, g.path.Args, nil, nil)
 }
 
 // sendCheck sends the check behind a statement.
 func (g *group) sendCheck() {
 	s := g.conn.session
-	if s.check != nil && g.path.prepared {
-		g.pipeline.SendQueryStatement(s.check, g.path.args[1:], nil, nil)
+	if s.check != nil && g.path.Prepared {
+		g.pipeline.SendQueryStatement(s.check, g.path.Args[1:], nil, nil)
 		return
 	}
-	g.pipeline.SendQueryParams(checkSQL, g.path.args[1:], checkTypes, nil, nil)
+	g.pipeline.SendQueryParams(pathsql.CheckSQL, g.path.Args[1:], pathsql.CheckTypes, nil, nil)
 }
 
 // Close ends the group and reads what is left of it.
@@ -119,10 +120,10 @@ func (g *group) begin() error {
 	result, err := g.pipeline.GetResults()
 	if err != nil {
 		g.conn.session.forgetSwitch()
-		return g.path.missing(err)
+		return missing(g.path, err)
 	}
 	reader, _ := result.(*pgconn.ResultReader)
-	g.alone, err = g.path.look(reader)
+	g.alone, err = look(g.path, reader)
 	return err
 }
 
@@ -164,7 +165,7 @@ func (g *group) describe(st *statement) (sd *pgconn.StatementDescription, err er
 // leavesUnnamed reports whether the unnamed statement is still there in the next group: on a session of our own, if the switch is none.
 func (g *group) leavesUnnamed() bool {
 	s := g.conn.session
-	return !s.pooled && (g.path == nil || g.path.prepared && s.cache != nil)
+	return !s.pooled && (g.path == nil || g.path.Prepared && s.cache != nil)
 }
 
 // prepared reads the result of preparing a statement.
@@ -199,7 +200,7 @@ func (e *execution) sendGroup(p *plan) error {
 	}
 	e.sent = true
 	e.add(g, p, formats)
-	if e.path != nil && e.path.checks() {
+	if e.path != nil && e.path.Checks() {
 		g.sendCheck()
 	}
 	if err := g.sync(); err != nil {
@@ -212,7 +213,7 @@ func (e *execution) sendGroup(p *plan) error {
 func (e *execution) decide(p *plan, sd *pgconn.StatementDescription) {
 	s, n := e.conn.session, &e.conn.connector.counters
 	switch {
-	case p.known != nil && stmtcache.SameTypes(p.known.Description, sd):
+	case p.known != nil && stmtcache.SameResult(p.known.Description, sd):
 		p.known.Changes, p.known.Asked = p.changes, p.asked
 		p.types = p.known.Description
 		n.hits.Add(1)
@@ -223,7 +224,7 @@ func (e *execution) decide(p *plan, sd *pgconn.StatementDescription) {
 	}
 	p.types = sd
 	if p.keep && len(sd.ParamOIDs) <= math.MaxUint16 {
-		p.name = s.name(e.sql, e.pathKey(), sd.ParamOIDs)
+		p.name = s.identity.Name(namePrefix, e.sql, e.pathKey(), sd.ParamOIDs)
 	}
 }
 
@@ -326,11 +327,11 @@ func (e *execution) sendText() error {
 		}
 	}
 	if w != nil {
-		before := w.before()
+		before := w.Before()
 		e.prefix = utf8.RuneCountInString(before)
 		sql = before + sql
-		if w.checks() {
-			sql += "\n;" + w.text(checkText) // the text may end in a comment
+		if w.Checks() {
+			sql += "\n;" + w.Text(pathsql.CheckText) // the text may end in a comment
 		}
 	}
 	results := e.conn.pg().Exec(e.ctx, sql)
@@ -354,9 +355,9 @@ func (e *execution) textSwitch(results *pgconn.MultiResultReader) (err error) {
 	if !results.NextResult() {
 		err = results.Close()
 		e.group = nil
-		return e.path.missing(err)
+		return missing(e.path, err)
 	}
-	e.alone, err = e.path.look(results.ResultReader())
+	e.alone, err = look(e.path, results.ResultReader())
 	return err
 }
 
@@ -377,7 +378,7 @@ func (e *execution) allResults(results *pgconn.MultiResultReader) error {
 		tag, _ := results.ResultReader().Close() // its error is the group's
 		tags = append(tags, tag)
 	}
-	if e.path != nil && e.path.checks() && len(tags) > 0 {
+	if e.path != nil && e.path.Checks() && len(tags) > 0 {
 		tags = tags[:len(tags)-1]
 	}
 	err := results.Close()
@@ -386,7 +387,7 @@ func (e *execution) allResults(results *pgconn.MultiResultReader) error {
 		e.tag = tags[len(tags)-1]
 	}
 	if w := e.path; err != nil && w != nil {
-		err = w.gone(err)
+		err = gone(w, err)
 	}
 	return err
 }

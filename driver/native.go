@@ -12,6 +12,7 @@ import (
 
 	"github.com/pgdbm/pgdbm/internal/dsn"
 	"github.com/pgdbm/pgdbm/internal/native"
+	"github.com/pgdbm/pgdbm/internal/pathsql"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
@@ -47,7 +48,7 @@ func (n nativeConn) Enter(ctx context.Context) (path string, moved bool, err err
 	}
 	// The schema may be created on the way.
 	if w := n.switchTo(schema, &template.Info{SchemaDDL: true}); w != nil {
-		return w.full, true, n.setPath(ctx, w)
+		return w.Full, true, n.setPath(ctx, w)
 	}
 	if n.path == nil || !n.path.follows {
 		return "", false, nil
@@ -101,7 +102,7 @@ func (n nativeConn) Do(ctx context.Context, query string, fn func(*pgx.Conn, str
 }
 
 // inTransaction calls fn under a path: in the transaction that there is, or in one of its own.
-func (c *conn) inTransaction(ctx context.Context, w *pathSwitch, fn func() error) error {
+func (c *conn) inTransaction(ctx context.Context, w *pathsql.Switch, fn func() error) error {
 	if c.inTx() {
 		if err := c.setPath(ctx, w); err != nil {
 			return err
@@ -112,8 +113,8 @@ func (c *conn) inTransaction(ctx context.Context, w *pathSwitch, fn func() error
 		return err
 	}
 	pg := c.pg()
-	if _, err := pg.Exec(ctx, "BEGIN; "+w.text(setPathSQL(w.value, true))).ReadAll(); err != nil {
-		return errors.Join(w.missing(err), c.rollback(ctx))
+	if _, err := pg.Exec(ctx, "BEGIN; "+w.Text(pathsql.SetSQL(w.Value, true))).ReadAll(); err != nil {
+		return errors.Join(missing(w, err), c.rollback(ctx))
 	}
 	c.transaction().last = w
 	if err := c.checked(ctx, w, "COMMIT", fn); err != nil {
@@ -132,18 +133,18 @@ func (c *conn) rollback(ctx context.Context) error {
 }
 
 // checked calls fn, and then looks for the schema before the transaction goes on or, with a COMMIT, ends.
-func (c *conn) checked(ctx context.Context, w *pathSwitch, end string, fn func() error) error {
+func (c *conn) checked(ctx context.Context, w *pathsql.Switch, end string, fn func() error) error {
 	if err := fn(); err != nil {
 		return err
 	}
-	if w.checks() {
-		end = w.text(checkText) + "; " + end
+	if w.Checks() {
+		end = w.Text(pathsql.CheckText) + "; " + end
 	}
 	if end == "" {
 		return nil
 	}
 	_, err := c.pg().Exec(ctx, end).ReadAll()
-	return w.gone(err)
+	return gone(w, err)
 }
 
 // Fixed expands query. database/sql prepares the text of a *sql.Stmt again on any connection and under any context. In

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/pgdbm/pgdbm/internal/infer"
 	"github.com/pgdbm/pgdbm/internal/schemaargs"
 	"github.com/pgdbm/pgdbm/internal/stmtcache"
 	"github.com/pgdbm/pgdbm/internal/template"
@@ -60,13 +61,13 @@ func (e *execution) plan(fresh bool) (plan, error) {
 	if c.infers(st, e.rows) {
 		return plan{}, nil
 	}
-	types := c.remembered(st, changes)
+	types, certain := c.remembered(st, changes)
 	switch {
 	case types == nil:
 	case len(types.Fields) == 0:
 		e.remembered = true
 		return plan{types: types}, nil
-	case st.info.Reads && c.infersKnown(st, types):
+	case st.info.Reads && certain && c.infersKnown(st, types):
 		return plan{types: types, verify: true}, nil
 	}
 	return plan{describe: true, asked: time.Now(), changes: changes}, nil
@@ -127,23 +128,24 @@ func (c *conn) choose(st *statement) (p *stmtcache.Prepared, keep bool) {
 	return nil, !st.many || s.cache.Admits(st.key(), before)
 }
 
-// remembered returns the types that a text is known to have, or nil.
-func (c *conn) remembered(st *statement, changes uint64) *pgconn.StatementDescription {
+// remembered returns the types that a text is known to have, or nil. They are certain if an error that is due to other types would do no
+// more harm than pgx's: outside of transactions, and in the one that they were described in, where nobody can have changed the tables.
+func (c *conn) remembered(st *statement, changes uint64) (types *pgconn.StatementDescription, certain bool) {
 	if c.tx != nil && c.tx.descriptions != nil {
 		if types := c.tx.descriptions.Get(st.hash, c.session.opened, changes); types != nil {
-			return types
+			return types, true
 		}
 	}
 	if c.tx != nil && c.tx.private() {
-		return nil
+		return nil, false
 	}
-	return c.connector.descriptions.Get(st.hash, c.session.opened, changes)
+	return c.connector.descriptions.Get(st.hash, c.session.opened, changes), c.tx == nil
 }
 
 // infers reports whether all values are sent as text whatever the types are, as pgx sends strings and NULL, and all columns can be asked
 // for as text, as far as is known from other schemas.
 func (c *conn) infers(st *statement, rows bool) bool {
-	if len(st.args) != st.info.Params || !onlyStrings(st.args) || st.formats != nil || st.ownFormatOf {
+	if len(st.args) != st.info.Params || !infer.Strings(st.args) || st.formats != nil || st.ownFormatOf {
 		return false
 	}
 	if !rows {
@@ -156,18 +158,13 @@ func (c *conn) infers(st *statement, rows bool) bool {
 // infersKnown is infers for whole numbers too, if the types were such that the text of a number is what pgx means. If they are no
 // longer, pgx may refuse what the server takes; then the result of a query, which has changed nothing, does not count.
 func (c *conn) infersKnown(st *statement, types *pgconn.StatementDescription) bool {
-	if len(st.args) != st.info.Params || len(st.args) != len(types.ParamOIDs) || st.formats != nil || st.ownFormatOf || !c.readsText(types) {
-		return false
-	}
-	for i, arg := range st.args {
-		if arg == nil || isString(arg) {
-			continue
-		}
-		if !isInteger(arg) || !takesInteger(types.ParamOIDs[i]) {
-			return false
-		}
-	}
-	return c.session.builder.Build(c.session.pgx.TypeMap(), types, st.args) == nil
+	return len(st.args) == st.info.Params && infer.Integers(st.args, types.ParamOIDs) && st.formats == nil && !st.ownFormatOf &&
+		c.readsText(types) && c.session.builder.Build(c.session.pgx.TypeMap(), types, st.args) == nil
+}
+
+// readsText reports whether all columns can be asked for as text.
+func (c *conn) readsText(types *pgconn.StatementDescription) bool {
+	return infer.Text(types.Fields, strings.HasPrefix(c.pg().ParameterStatus("DateStyle"), "ISO"))
 }
 
 // learn remembers what the server said about a statement. What is described in a transaction counts only there.
@@ -191,7 +188,7 @@ func (st *statement) formatsFor(types *pgconn.StatementDescription, named bool, 
 	formats := scratch[:0]
 	for i := range types.Fields {
 		oid, format := types.Fields[i].DataTypeOID, int16(pgx.TextFormatCode)
-		if named || st.ownFormatOf || needsBinary(oid) {
+		if named || st.ownFormatOf || infer.NeedsBinary(oid) {
 			format = st.formatOf[oid]
 		}
 		formats = append(formats, format)
@@ -251,27 +248,4 @@ func (e *execution) build(p *plan) ([]int16, error) {
 	}
 	s.formats = e.formatsFor(types, types.Name != "" || p.name != "", s.formats)
 	return s.formats, nil
-}
-
-// isString reports whether pgx sends a value as text for a parameter of whatever type.
-func isString(arg any) bool {
-	_, ok := arg.(string)
-	return ok
-}
-
-func isInteger(arg any) bool {
-	switch arg.(type) {
-	case int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64:
-		return true
-	}
-	return false
-}
-
-// takesInteger reports whether the text of a whole number is read as pgx would send it in the binary format.
-func takesInteger(oid uint32) bool {
-	switch oid {
-	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.NumericOID, pgtype.OIDOID:
-		return true
-	}
-	return false
 }

@@ -6,10 +6,11 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgdbm/pgdbm/internal/pgerr"
 )
 
 // execution is a statement on its way, and then its rows. It is sent in one round trip: prepared statements by their names, others as
@@ -51,7 +52,7 @@ func (e *execution) run(ctx context.Context) error {
 	err := e.send(false)
 	switch {
 	case err == nil:
-	case !inTx && e.path != nil && refusesGroup(err):
+	case !inTx && e.path != nil && pgerr.RefusesGroup(err):
 		if err = e.apart(); err == nil {
 			err = e.send(false)
 		}
@@ -100,14 +101,6 @@ func (e *execution) dispatch(fresh bool) error {
 	return e.sendPlan(&e.how)
 }
 
-// refusesGroup reports whether the server refuses to execute a statement, such as VACUUM, together with others. Nothing has
-// happened then.
-func refusesGroup(err error) bool {
-	const activeTransaction = "25001"
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == activeTransaction
-}
-
 var errCommits = errors.New("pgdbm: schema_mode=search_path: the text ends its transaction and goes on, where it would lose its schema; " +
 	"execute its statements one by one")
 
@@ -135,34 +128,13 @@ func (e *execution) outOfDate(err error, inTx bool) bool {
 	switch {
 	case !isServers:
 		return isUnsent && e.remembered && e.conn.pg().TxStatus() != 'E' && !s.pgx.IsClosed() // a value does not fit the type that was known
-	case isGone(pgErr) && strings.Contains(pgErr.Message, `"pgdbm_`):
+	case pgerr.IsGone(pgErr, namePrefix):
 		s.forgetPrepared()
-	case hasChanged(pgErr):
-	case isUnsent || !e.remembered || !refusedUnrun(pgErr):
+	case pgerr.HasChanged(pgErr):
+	case isUnsent || !e.remembered || !pgerr.RefusedUnrun(pgErr):
 		return false
 	}
 	return !inTx && !e.info.Procedural && !s.pgx.IsClosed()
-}
-
-// isGone reports whether a prepared statement does not exist, after a DISCARD ALL for example.
-func isGone(err *pgconn.PgError) bool { return err.Code == "26000" }
-
-// hasChanged reports whether a prepared statement would return other columns than it did. The server finds out before it executes
-// anything, unless the statement stands in a function (then the error says Where) or in a procedure.
-func hasChanged(err *pgconn.PgError) bool {
-	return err.Code == "0A000" && err.Routine == "RevalidateCachedQuery" && err.Where == ""
-}
-
-// refusedUnrun reports whether the server refused a statement when it analysed it, or read the values or formats that were sent with
-// it. What a function runs has a Where of its own.
-func refusedUnrun(err *pgconn.PgError) bool {
-	switch {
-	case strings.HasPrefix(err.Where, "unnamed portal parameter $"):
-		return true
-	case err.Where != "":
-		return false
-	}
-	return strings.HasPrefix(err.File, "parse_") || err.Routine == "PortalSetResultFormat"
 }
 
 // unsentError is an error that came before the statement itself was sent.
@@ -205,7 +177,7 @@ func (e *execution) close() (tag pgconn.CommandTag, err error) {
 		if groupErr := e.group.Close(); err == nil && groupErr != nil {
 			err = groupErr
 			if e.path != nil {
-				err = e.path.gone(groupErr)
+				err = gone(e.path, groupErr)
 			}
 		}
 	}
@@ -272,7 +244,7 @@ func (c *conn) after(st *statement, alone bool, err error) error {
 		c.session.changes.Add(1)
 	}
 	if tx == nil && info.SessionState && (info.Semantics || info.Temp) {
-		c.session.changeSetting(st.settingText(err))
+		c.session.identity.Change(st.settingText(err))
 	}
 	if info.Forgets && err == nil {
 		c.session.forgetPrepared()
@@ -297,12 +269,4 @@ func parameterCount(types *pgconn.StatementDescription, args []any) error {
 		return nil
 	}
 	return errors.New("expected " + strconv.Itoa(len(types.ParamOIDs)) + " arguments, got " + strconv.Itoa(len(args))) // pgx's words
-}
-
-// onlyStrings reports whether all arguments are strings or NULL, which pgx sends as text for a parameter of whatever type.
-func onlyStrings(args []any) bool {
-	return !slices.ContainsFunc(args, func(arg any) bool {
-		_, isString := arg.(string)
-		return !isString && arg != nil
-	})
 }

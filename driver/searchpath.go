@@ -5,12 +5,12 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgdbm/pgdbm/internal/pathsql"
+	"github.com/pgdbm/pgdbm/internal/pgerr"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
@@ -20,9 +20,9 @@ import (
 // would go on to public. So while the schema is missing, the session's path is nothing but it: then bare names are not found, and the
 // server refuses CREATE TABLE, while CREATE SCHEMA and all that needs no table works.
 type searchPath struct {
-	followers string      // what follows a schema, as the DSN, its options, the role or the database have it, or ""
-	last      *pathSwitch // the last one that was needed, or nil
-	displaced bool        // the session's path is not the DSN's, so that each statement needs a switch
+	followers string          // what follows a schema, as the DSN, its options, the role or the database have it, or ""
+	last      *pathsql.Switch // the last one that was needed, or nil
+	displaced bool            // the session's path is not the DSN's, so that each statement needs a switch
 
 	follows bool   // the session's path is the DSN's schema, and has to be looked after
 	schema  string // that schema
@@ -39,15 +39,6 @@ type searchPath struct {
 // recheck is the age at which a connection asks again, before a statement outside of a transaction, whether its schema
 // still exists. Others may drop it. It is as old as an idle connection gets until stdlib pings it.
 const recheck = time.Second
-
-// fullPath puts schema before the DSN's own search_path, or public if it has none. pg_temp comes last, so that a
-// temporary table that somebody left shadows nothing: unless named, it would come first.
-func fullPath(schema, followers string) string {
-	if followers == "" {
-		followers = "public"
-	}
-	return template.QuoteIdent(schema) + ", " + followers + ", pg_temp"
-}
 
 // doubtful reports whether there is a reason to ask the server about the schema again, besides the time that passed.
 func (p *searchPath) doubtful(changes uint64) bool {
@@ -75,7 +66,7 @@ func (c *conn) startPath(ctx context.Context, start startPath) error {
 		return nil
 	}
 	p := c.path
-	p.follows, p.schema, p.full, p.alone = true, schema, fullPath(schema, p.followers), template.QuoteIdent(schema)
+	p.follows, p.schema, p.full, p.alone = true, schema, pathsql.Full(schema, p.followers), template.QuoteIdent(schema)
 	err := c.setSessionPath(ctx, start.full)
 	if err == nil {
 		err = c.checkPath(ctx)
@@ -107,15 +98,7 @@ ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1`
 	if result.Err != nil || len(result.Rows) == 0 {
 		return "", result.Err
 	}
-	return pathOrNone(string(result.Rows[0][0])), nil
-}
-
-// pathOrNone returns a path in which nothing is written as such.
-func pathOrNone(path string) string {
-	if strings.TrimSpace(path) == "" {
-		return `""` // nothing follows, not even public
-	}
-	return path
+	return pathsql.OrNone(string(result.Rows[0][0])), nil
 }
 
 // checkPath asks the server whether the path took effect and whether its first schema can be used, and sets the path
@@ -212,18 +195,12 @@ func (c *conn) explain(st *statement, alone bool, err error) error {
 	}
 	var known *MissingSchemaError
 	switch {
-	case !isUndefined(err) || errors.As(err, &known):
+	case !pgerr.IsUndefined(err) || errors.As(err, &known):
 		return err
 	case alone:
-		return &MissingSchemaError{Schema: st.path.schema, Err: err}
+		return &MissingSchemaError{Schema: st.path.Schema, Err: err}
 	case st.path == nil && c.path != nil && c.path.follows && c.path.missing:
 		return &MissingSchemaError{Schema: c.path.schema, Err: err}
 	}
 	return err
-}
-
-// isUndefined reports whether a table, a type, a function or a schema was not found.
-func isUndefined(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && slices.Contains([]string{"42P01", "42704", "42883", "3F000"}, pgErr.Code)
 }

@@ -3,13 +3,8 @@ package driver
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,9 +27,7 @@ type session struct {
 
 	*database // what other connections have learned too
 
-	identity []byte   // of the configuration: what decides the meaning of statements besides their texts
-	settings []string // the statements that changed settings since, the last one last
-	hash     uint64   // of both
+	identity stmtcache.Identity // what decides the meaning of statements besides their texts
 
 	capacity, described int // pgx's limits of what is remembered; 0 forbids a mode
 
@@ -61,7 +54,6 @@ func sessionOf(ctx context.Context, conn *pgx.Conn) (*session, error) {
 	s := &session{pgx: conn, mode: config.DefaultQueryExecMode, tracer: config.Tracer, opened: time.Now(), identity: identityOf(config),
 		database: registered.database(config.Database),
 		capacity: config.StatementCacheCapacity, described: config.DescriptionCacheCapacity}
-	s.hash = template.Hash(string(s.identity))
 	var err error
 	if s.pooled, err = pooler.Find(ctx, conn.PgConn()); err != nil {
 		return nil, err
@@ -69,7 +61,7 @@ func sessionOf(ctx context.Context, conn *pgx.Conn) (*session, error) {
 	if !s.pooled {
 		s.cache = stmtcache.New(max(config.StatementCacheCapacity, 1))
 		for sql, sd := range native.Prepared(conn) {
-			k := stmtcache.Key{SQL: sql, Hash: template.Hash(sql) ^ s.hash}
+			k := stmtcache.Key{SQL: sql, Hash: template.Hash(sql) ^ s.identity.Hash}
 			s.cache.Put(&stmtcache.Prepared{Key: k, Description: sd, Asked: s.opened, Changes: s.changes.Load(), Pins: 1})
 		}
 	}
@@ -78,50 +70,23 @@ func sessionOf(ctx context.Context, conn *pgx.Conn) (*session, error) {
 }
 
 // identityOf returns what a configuration says that decides about the meaning of statements.
-func identityOf(config *pgx.ConnConfig) []byte {
+func identityOf(config *pgx.ConnConfig) stmtcache.Identity {
 	parts := []string{config.User, config.Database}
 	for _, key := range slices.Sorted(maps.Keys(config.RuntimeParams)) {
 		if key != "application_name" {
 			parts = append(parts, key, config.RuntimeParams[key])
 		}
 	}
-	return digest(parts...)
+	return stmtcache.NewIdentity(parts...)
 }
 
-// digest returns a hash that no two lists of parts share.
-func digest(parts ...string) []byte {
-	h := sha256.New()
-	for _, part := range parts {
-		_, _ = h.Write(binary.AppendUvarint(nil, uint64(len(part))))
-		_, _ = h.Write([]byte(part))
-	}
-	return h.Sum(nil)
-}
-
-// name returns the name of a prepared statement: a digest of all that decides what it means, so that in any session it is this
-// statement or does not exist.
-func (s *session) name(sql, path string, types []uint32) string {
-	parts := append([]string{string(s.identity), sql, path}, s.settings...)
-	parts = append(parts, fmt.Sprint(types))
-	return "pgdbm_" + hex.EncodeToString(digest(parts...)[:20])
-}
-
-// changeSetting records a statement that changes the session's settings, from which on others may mean something else. After the same
-// ones in the same order they mean the same.
-func (s *session) changeSetting(sql string) {
-	const most = 16
-	s.settings = slices.DeleteFunc(s.settings, func(old string) bool { return old == sql })
-	s.settings = append(s.settings, sql)
-	if len(s.settings) > most {
-		s.settings = []string{rand.Text()}
-	}
-	s.hash = template.Hash(string(s.identity) + strings.Join(s.settings, "\x00"))
-}
+// namePrefix begins the names of our prepared statements.
+const namePrefix = "pgdbm_"
 
 // doubt forgets what is known for sure, because somebody else has had the session.
 func (s *session) doubt() {
 	s.borrows++
-	s.changeSetting(rand.Text())
+	s.identity.Change(rand.Text())
 }
 
 // forgetPrepared forgets all statements, after the server has.

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgdbm/pgdbm/internal/dsn"
+	"github.com/pgdbm/pgdbm/internal/pathsql"
 	"github.com/pgdbm/pgdbm/internal/rowscan"
 	"github.com/pgdbm/pgdbm/internal/schemaargs"
 	"github.com/pgdbm/pgdbm/internal/schemactx"
@@ -26,7 +27,7 @@ type statement struct {
 	info   template.Info
 	hash   uint64 // of what decides its meaning: sql, the path's schema, the session's settings
 	many   bool   // there is one text of it, or one path, for each schema
-	path   *pathSwitch
+	path   *pathsql.Switch
 	args   []any
 	traced []any // all arguments, as they were given
 	mode   pgx.QueryExecMode
@@ -43,10 +44,10 @@ func (st *statement) pathKey() string {
 	switch {
 	case st.path == nil:
 		return ""
-	case st.path.schema == "":
+	case st.path.Schema == "":
 		return none
 	}
-	return st.path.schema
+	return st.path.Schema
 }
 
 // key is what a prepared statement is found by.
@@ -102,7 +103,7 @@ func (c *conn) statementFor(ctx context.Context, st *statement, b *schemactx.Bin
 		st.many = true
 		st.hash ^= bits.RotateLeft64(template.Hash(st.pathKey()), 1)
 	}
-	st.hash ^= c.session.hash
+	st.hash ^= c.session.identity.Hash
 	if err := c.takeOptions(ctx, st); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgdbm/pgdbm/internal/pgerr"
 	"github.com/pgdbm/pgdbm/internal/schemactx"
 	"github.com/pgdbm/pgdbm/internal/stmtcache"
 )
@@ -72,7 +73,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt
 // isEarly reports whether an error can be due to a schema that was not named yet.
 func (s *stmt) isEarly(st *statement, inTx bool, err error) bool {
 	follows := st.many || s.conn.connector.settings.SearchPath
-	return st.schema == "" && s.fixed == nil && follows && !inTx && isUndefined(err)
+	return st.schema == "" && s.fixed == nil && follows && !inTx && pgerr.IsUndefined(err)
 }
 
 // prepare asks for the statement's parameters, and so whether it is right, and prepares it on the server if that can be, as pgx does.

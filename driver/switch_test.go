@@ -181,7 +181,8 @@ func TestPathRoundTrips(t *testing.T) {
 			for range 5 {
 				get[string](t.Context(), t, tx, "SELECT owner FROM t WHERE id = $1", 1)
 			}
-			if got := flights.Load() - before; got != 5 {
+			// What is not prepared may be described once in the transaction.
+			if got := flights.Load() - before; got != 5 && (way == "hot" || got != 6) {
 				t.Errorf("five queries in a transaction: %d round trips", got)
 			}
 			if err := tx.Rollback(); err != nil {

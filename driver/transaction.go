@@ -5,6 +5,7 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 
+	"github.com/pgdbm/pgdbm/internal/pathsql"
 	"github.com/pgdbm/pgdbm/internal/schemactx"
 	"github.com/pgdbm/pgdbm/internal/stmtcache"
 	"github.com/pgdbm/pgdbm/internal/template"
@@ -12,7 +13,7 @@ import (
 
 // transaction is what is known about a transaction of the server, until it is over.
 type transaction struct {
-	last         *pathSwitch             // the path that was set last, or nil if it is the session's
+	last         *pathsql.Switch         // the path that was set last, or nil if it is the session's
 	settings     bool                    // it has changed settings, so that what was known before may not hold
 	leaves       bool                    // it may have changed those of the session
 	altered      bool                    // it has changed tables, which others see when it is over
@@ -69,7 +70,7 @@ func (t *transaction) note(st *statement) {
 func (t *transaction) private() bool { return t.settings || t.altered }
 
 // unknownPath is that of a transaction which may have gone back to a savepoint.
-var unknownPath = &pathSwitch{schema: "\x00"} // no schema has this name
+var unknownPath = &pathsql.Switch{Schema: "\x00"} // no schema has this name
 
 var errNestedBegin = errors.New("pgdbm: BeginTx: the connection is in a transaction already, and its statements could not " +
 	"be told from this one's, which may belong to another schema; use a savepoint")
@@ -137,9 +138,9 @@ func (c *conn) restorePath(ctx context.Context) error {
 		return err
 	}
 	w := c.switchTo(schema, &template.Info{})
-	if w == c.tx.last {
+	if w.Schema == c.tx.last.Schema {
 		return nil
 	}
-	_, err = c.pg().Exec(ctx, w.command()).ReadAll()
+	_, err = c.pg().Exec(ctx, w.Command()).ReadAll()
 	return err
 }

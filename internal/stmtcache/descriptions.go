@@ -112,10 +112,10 @@ func typesOf(sd *pgconn.StatementDescription) *pgconn.StatementDescription {
 	return types
 }
 
-// SameTypes reports whether two descriptions have the same types.
-func SameTypes(a, b *pgconn.StatementDescription) bool {
+// SameResult reports whether a prepared statement still has the description b, as far as the server looks at it when it executes a.
+func SameResult(a, b *pgconn.StatementDescription) bool {
 	return slices.Equal(a.ParamOIDs, b.ParamOIDs) && slices.EqualFunc(a.Fields, b.Fields, func(x, y pgconn.FieldDescription) bool {
-		return x.DataTypeOID == y.DataTypeOID
+		return x.Name == y.Name && x.DataTypeOID == y.DataTypeOID && x.TypeModifier == y.TypeModifier && x.DataTypeSize == y.DataTypeSize
 	})
 }
 

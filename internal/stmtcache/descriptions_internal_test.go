@@ -20,7 +20,7 @@ func TestDescriptions(t *testing.T) {
 	if two := d.Put(2, asked, 0, described25(23)); two != one {
 		t.Error("the same types are kept twice")
 	}
-	if three := d.Put(3, asked, 0, described25(23, 25)); three == one || SameTypes(three, one) {
+	if three := d.Put(3, asked, 0, described25(23, 25)); three == one || SameResult(three, one) {
 		t.Error("different types are taken for each other")
 	}
 	before := asked.Add(-1)
