@@ -22,9 +22,8 @@ type stdlibConn = stdlib.Conn
 // *stdlib.Conn has, and Validator; every method that takes SQL text, or that starts or ends what a schema is
 // remembered for, is overridden here. Like every connection of database/sql, it is used by one goroutine at a time.
 //
-// Each statement goes one way: newStatement says what it is, [execution.run] sends it. What belongs to one statement is
-// in the statement and its execution, what belongs to the transaction in transaction, what belongs to the physical
-// connection in session.
+// Each statement goes one way: newStatement says what it is, [execution.run] sends it. What belongs to one statement is in these,
+// what belongs to the transaction in transaction, what belongs to the physical connection in session.
 type conn struct {
 	*stdlibConn
 	connector *Connector
@@ -76,7 +75,7 @@ func newConn(ctx context.Context, c *Connector, inner *stdlib.Conn) (*conn, erro
 func (c *conn) Conn() *pgx.Conn {
 	c.leave(c.borrower || c.bound != nil)
 	c.session.doubt()
-	c.session.changes.Add(1)
+	c.session.Changes.Add(1)
 	if c.path != nil {
 		c.path.known = false
 	}

@@ -214,11 +214,10 @@ func (c *Connector) connect(ctx context.Context, config *pgx.ConnConfig, o *opti
 	return conn, path, err
 }
 
-// startPath is a search_path that a connection is asked to start with.
+// startPath is a search_path that a connection is asked to start with, or nothing.
 type startPath struct {
-	full      string // "" for none
-	followers string // what the DSN itself has, or ""
-	given     bool   // the DSN has it
+	full, followers string
+	given           bool // the DSN has the followers
 }
 
 // Connect opens a connection for database/sql. It refuses a server that reads backslashes in '...' as escapes

@@ -12,8 +12,8 @@
 //	db, err := sql.Open("pgdbm", "postgres://localhost/app?schema=myapp")
 //	db, err := sql.Open("pgdbm", "host=localhost dbname=app schema=myapp")
 //
-// [AddSchema] writes the key into a DSN that comes from elsewhere. [NewConnector], [OpenDB], [OpenDBFromPool] and
-// [RegisterConnConfig] are the other ways to open one: with options, from a pgx.ConnConfig, on a pgxpool.
+// [AddSchema] writes the key into a DSN. [NewConnector], [OpenDB], [OpenDBFromPool] and [RegisterConnConfig] open one with options, from
+// a pgx.ConnConfig, or on a pgxpool.
 //
 // # Templates
 //
@@ -30,10 +30,9 @@
 // into which ORMs quote a template, such as "{{tables"."users}}", work too.
 //
 // A lexer that follows PostgreSQL's decides what is SQL: literals, comments, quoted names and dollar-quoted strings are
-// data and stay as they are, byte for byte, so values that a library writes into the SQL are safe. The dollar-quoted bodies
-// of CREATE FUNCTION, CREATE PROCEDURE and DO are SQL, whatever their language. A statement without a template reaches the server as it was written. A
-// misspelt template is a [*TemplateError] with its line, its column and the likely spelling. [Expand] shows what a
-// statement becomes.
+// data and stay as they are, so values that a library writes into the SQL are safe. The dollar-quoted bodies of CREATE FUNCTION,
+// CREATE PROCEDURE and DO are SQL. A statement without a template reaches the server as it was written, byte for byte. A misspelt
+// template is a [*TemplateError] with its line, its column and the likely spelling. [Expand] shows what a statement becomes.
 //
 // # The schema of a statement
 //
@@ -67,35 +66,33 @@
 //
 // # schema_mode=search_path
 //
-// Names without a template, as an ORM writes them, are looked up in the effective schema too: the search_path is that schema,
-// then the DSN's own search_path or public, then pg_temp. For the DSN's schema it is the session's. For another one that the
-// context or the transaction names, it is set for the statement alone, with set_config(..., true) in the same Sync group: one
-// round trip, nothing to remember and nothing to undo, also in transactions, for prepared statements and behind PgBouncer in
-// transaction mode. Behind a pooler, and where the path did not take effect at connect, statements in the DSN's schema have it
-// with them too.
+// Names without a template, as an ORM writes them, are looked up in the effective schema too: the search_path is that schema, what
+// follows it, and pg_temp. What follows is the search_path of the DSN; otherwise that of its options, of the role or of the database;
+// otherwise public. For the DSN's schema it is the session's path. For another one that the context or the transaction names, it
+// is set for the statement alone, with set_config(..., true) in the same Sync group: one round trip, nothing to remember and
+// nothing to undo, also in transactions, for prepared statements and behind PgBouncer in transaction mode. Behind a pooler, and
+// where the path did not take effect at connect, statements in the DSN's schema have it with them too. Functions and triggers
+// that are called follow that path. Before COMMIT, when deferred triggers run, the path of the context of BeginTx is set again.
 //
-// If the schema does not exist, nothing is looked up in public instead: statements fail with a [*MissingSchemaError], in the DSN's
-// schema those that need a table, and CREATE SCHEMA works. For the DSN's schema, whether it exists is asked at connect, after each
-// statement that creates or drops schemas, and otherwise once a second, outside of transactions. In between, if somebody else
-// drops it, and in what follows DROP SCHEMA in the same text, bare names are looked up in public.
+// If the schema does not exist, or the role has no USAGE privilege on it, nothing is looked up in public instead: statements fail
+// with a [*MissingSchemaError], in the DSN's schema those that need a table, and CREATE SCHEMA works. For the DSN's schema, whether
+// it exists is asked at connect, after each statement that creates or drops schemas, and otherwise once a second, outside of
+// transactions. In between, if somebody else drops it, and in what follows DROP SCHEMA in the same text, bare names are looked up
+// in public.
 //
 // Under a context's schema some things are different:
 //
-//   - VACUUM, CREATE INDEX CONCURRENTLY and the like, CALL, DO, and a text that has a BEGIN or a COMMIT among other statements
-//     cannot share a transaction with the switch. Outside of a transaction they take two round trips and a session of their own,
-//     which is closed afterwards. Behind a pooler they fail with [ErrSchemaSwitch]; a text that ends its transaction and goes on
-//     fails everywhere.
-//   - The same is true of [Raw], and of migrations. (*sql.Conn).Raw does not know the context, and has the session's path, or in a
-//     transaction that of the last statement.
-//   - In a transaction the path that a program has set itself is gone after a statement of another schema.
-//   - If somebody drops the schema while a statement waits for a lock on one of its tables, PostgreSQL looks the name up again, and
-//     may find one in public. So the schema is looked at once more behind the statement, in the same round trip, which then fails
-//     unless there is one again; but what it has read it may have returned before. What has a session of its own is not checked.
-//   - A text without arguments is sent with its switch as one message, which is a transaction to the server. So in Exec, LOCK TABLE
-//     and DECLARE outside of a transaction do nothing instead of failing.
-//   - The switch is a query. So LOCK TABLE as the first statement of a REPEATABLE READ transaction comes after its snapshot.
-//   - pgx.QueryExecMode and default_query_exec_mode do not matter: statements are prepared if the mode is cache_statement, the
-//     default, and sent in one go if it is not. pgx.QueryResultFormats is refused.
+//   - VACUUM, CREATE INDEX CONCURRENTLY and the like, CALL, DO, [Raw], migrations, and a text that has a BEGIN or a COMMIT among
+//     other statements cannot share a transaction with the switch. Outside of a transaction they take two round trips and a session
+//     of their own, which is closed afterwards. Behind a pooler they fail with [ErrSchemaSwitch]; a text that ends its transaction
+//     and goes on fails everywhere.
+//   - (*sql.Conn).Raw has the session's path, or in a transaction that of the last statement.
+//   - The schema is looked at once more behind the statement, in the same round trip: if somebody drops it while the statement waits
+//     for a lock, PostgreSQL may find the name in public. What it has read it may have returned before that.
+//   - A text without arguments is sent with its switch as one message, which is a transaction to the server: LOCK TABLE and DECLARE
+//     outside of a transaction do nothing instead of failing.
+//   - Transaction control, SET and SHOW need no path and have no switch. LOCK TABLE has SET LOCAL for one, which takes no snapshot,
+//     so it may come first in a REPEATABLE READ transaction. The check behind it is a query: SET TRANSACTION comes before it.
 //
 // # Sessions
 //
@@ -103,34 +100,40 @@
 // transaction leaves something in the session (SET, set_config, temporary tables, PREPARE, LISTEN, cursors WITH HOLD,
 // DO, [Raw]), the connection is closed before anybody else gets it. State that is left under the DSN's schema stays,
 // as with pgx, for statements that follow the DSN; a borrower whose context names a schema gets another connection. On
-// a pgxpool, which others share, it is closed in either case. SET LOCAL and set_config(..., true) leave nothing.
+// a pgxpool, which others share, it is closed in either case. SET LOCAL, set_config(..., true) and temporary tables that
+// are dropped on commit leave nothing.
+//
+// A [sql.Conn] is one session while it is held: what was SET on it holds for all its statements, whatever schemas their contexts name.
 //
 // # Many schemas
 //
 // Each schema's text of a statement is its own, and plain pgx keeps 512 texts prepared on a connection
 // (statement_cache_capacity in the DSN). It prepares each text that it meets, so beyond that number it prepares a statement,
-// runs it and throws it away, every time. This driver prepares what is worth it and sends the rest in one go: one round trip,
-// nothing stays on the server.
+// runs it and throws it away, every time. This driver prepares what is worth it and sends the rest in one go where that is safe:
+// one round trip, nothing stays on the server.
 //
-//   - While the texts in use fit the capacity, all are prepared.
-//   - Beyond it, a templated statement is prepared only if it was used more often lately than the one that would have to go.
-//     Visiting every tenant once throws nothing out. The server's memory is bounded as with pgx: by the capacity.
-//   - A statement that is not prepared is sent with the types of its parameters and read in the formats that pgx uses, so
-//     values, column types and errors are the same. The types are asked for once for each text, which is one more round trip, and
-//     kept for all connections: up to 524,288 texts, in about 32 MB. A statement outside of a transaction whose arguments
-//     are integers, or that has none, borrows the types that its template has in other schemas instead.
-//   - With default_query_exec_mode=cache_describe all templated statements are sent like this, and every [sql.Stmt]. That works
-//     behind PgBouncer in transaction mode, which knows no prepared statements of others. The modes exec, describe_exec and
-//     simple_protocol, statement_cache_capacity=0, and pgx's first arguments leave everything to pgx; so do statements without
-//     arguments through Exec. Else an [sql.Stmt] is prepared for up to 16 schemas on each connection, and in others sent like this.
+//   - While the texts in use fit the capacity, all are prepared. Beyond it, a templated statement is prepared only if it was used more
+//     often lately than the one that would have to go: visiting every tenant once throws nothing out.
+//   - A statement that is not prepared goes in one round trip if its arguments are strings or NULL; if it is a SELECT that was
+//     described before, with whole numbers as well; and if it returns no rows and was described before. Others are described each
+//     time. The types of up to 524,288 texts are remembered, in about 40 MB.
+//   - An [sql.Stmt] is prepared in up to 16 schemas on each connection; in others it is sent unprepared.
+//   - pgx's modes mean what they mean there, in the DSN and as first arguments. With cache_describe only an [sql.Stmt] is prepared.
 //
-// Tables may change under a running program. After ALTER TABLE in one schema the others are not affected, and a statement
-// that does not fit its table any more is sent again, outside of transactions; plain pgx returns "cached plan must not change
-// result type". In a transaction, what this process has changed is known beforehand. What another process changes between
-// two statements of a transaction can still abort it, as with pgx. Parameters keep the types that the server gave them when it
-// was asked; it converts values, or refuses them, if a column has got another type since.
+// # What is remembered
 //
-// [Connector.Stats] and [StatsOf] count which way the statements took.
+// Whatever others do to the database, a statement's outcome is that of plain pgx on a connection opened when ours was, or on one opened
+// now. What the driver remembers may make it slower when it is out of date, and nothing else:
+//
+//   - A prepared statement's name is a digest of its text, its search_path, the role, the settings and the types of its parameters.
+//   - Types are those that the server has given this very text since the connection was opened. They are never another schema's.
+//   - After an error of a statement, its next use on any connection asks again. So does its next use after this process has changed
+//     tables; what a function changes that is called cannot be seen.
+//   - "cached plan must not change result type" does not reach the caller outside of transactions, because the server has run
+//     nothing then. In a transaction it does, once.
+//
+// Behind a pooler such as PgBouncer nothing is prepared, whatever the DSN says. The driver finds out at connect, on a pgxpool at the
+// first use, by asking the server for its process id. [Connector.Stats] and [StatsOf] say so, and count which way statements took.
 //
 // # The way to pgx
 //
@@ -143,8 +146,8 @@
 // # Limits
 //
 //   - In template mode a name without a template is PostgreSQL's business: it is looked up in the session's search_path,
-//     whatever the context says. The same is true of names inside functions and triggers, in both modes; create those
-//     with SET search_path, or with templates in their bodies. schema_required=true finds statements without a schema.
+//     whatever the context says, and so are names inside functions and triggers; create those with SET search_path, or with
+//     templates in their bodies. schema_required=true finds statements without a schema.
 //   - What a function or procedure does to the session when it is called cannot be seen in the statement that calls it.
 //     Session-level advisory locks, lastval and setseed are not seen either.
 //   - Of literals, only one that is a whole template with a cast right behind it is a template:
@@ -155,8 +158,6 @@
 //     client's encoding must be UTF8, which pgx needs too.
 //   - A template names a table of ASCII letters, digits and underscores, up to 63 bytes. A schema can have any name of 1
 //     to 63 bytes, except pg_*, information_schema, $user and those that contain {{, }}, << or >>.
-//   - If another process changes the type of a column after a statement was described and before it is sent in one go, the
-//     rows of that one execution may have to be read to their end before the first is handed out, to be converted.
 //
 // A *sql.DB and all functions of this package are safe for concurrent use.
 package driver

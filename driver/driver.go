@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,7 +19,7 @@ import (
 const Name = "pgdbm"
 
 // registered is what database/sql knows as "pgdbm".
-var registered = &Driver{configs: make(map[string]*pgx.ConnConfig), databases: make(map[string]*database)}
+var registered = &Driver{configs: make(map[string]*pgx.ConnConfig)}
 
 func init() {
 	sql.Register(Name, registered)
@@ -34,25 +33,7 @@ type Driver struct {
 	configs  map[string]*pgx.ConnConfig // by the names of RegisterConnConfig
 	sequence int
 
-	databases map[string]*database // what was learned about each
-}
-
-// database is what all connections to a database have to know. Databases of the same name on different servers share it, because there
-// are many ways to one server.
-type database struct {
-	changes  atomic.Uint64 // how often this process has changed tables
-	failures stmtcache.Failures
-}
-
-func (d *Driver) database(name string) *database {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	db := d.databases[name]
-	if db == nil {
-		db = new(database)
-		d.databases[name] = db
-	}
-	return db
+	databases stmtcache.Databases // what was learned about each
 }
 
 var (

@@ -55,8 +55,9 @@ func (c *conn) newGroup(ctx context.Context, path *pathsql.Switch) *group {
 // sendSwitch sends the switch as a prepared statement, and prepares it and the check if they are not.
 func (g *group) sendSwitch(s *session) {
 	if s.toPath == nil {
-		s.toPath = &pgconn.StatementDescription{Name: s.identity.Name(namePrefix, pathsql.SQL, "", pathsql.Types), Fields: oneColumn(pathsql.Text)}
-		s.check = &pgconn.StatementDescription{Name: s.identity.Name(namePrefix, pathsql.CheckSQL, "", pathsql.CheckTypes), Fields: oneColumn(pathsql.Text)}
+		one := make([]pgconn.FieldDescription, 1) // with none, pgconn would ask for the columns each time
+		s.toPath = &pgconn.StatementDescription{Name: s.identity.Name(namePrefix, pathsql.SQL, "", pathsql.Types), Fields: one}
+		s.check = &pgconn.StatementDescription{Name: s.identity.Name(namePrefix, pathsql.CheckSQL, "", pathsql.CheckTypes), Fields: one}
 		for _, sd := range []*pgconn.StatementDescription{s.toPath, s.check} {
 			g.pipeline.SendDeallocate(sd.Name) // no error if there is none
 		}
@@ -137,7 +138,7 @@ func (g *group) describe(st *statement) (sd *pgconn.StatementDescription, err er
 		ctx := tracer.TracePrepareStart(g.ctx, c.session.pgx, pgx.TracePrepareStartData{SQL: st.sql})
 		defer func() { tracer.TracePrepareEnd(ctx, c.session.pgx, pgx.TracePrepareEndData{Err: err}) }()
 	}
-	asked, changes := time.Now(), c.session.changes.Load()
+	asked, changes := time.Now(), c.session.Changes.Load()
 	g.pipeline.SendPrepare("", st.sql, nil)
 	if g.leavesUnnamed() {
 		err = g.sync()
@@ -307,7 +308,7 @@ func (e *execution) receiveTypes(g *group) error {
 	}
 	if err := e.conn.session.builder.Build(e.conn.session.pgx.TypeMap(), sd, e.args); err != nil {
 		e.conn.forget(&e.statement)
-		return &refusedError{err}
+		return err
 	}
 	return nil
 }
@@ -390,9 +391,4 @@ func (e *execution) allResults(results *pgconn.MultiResultReader) error {
 		err = gone(w, err)
 	}
 	return err
-}
-
-// oneColumn are the columns of a result nobody looks at. With none, pgconn would ask for them each time.
-func oneColumn(oid uint32) []pgconn.FieldDescription {
-	return []pgconn.FieldDescription{{DataTypeOID: oid}}
 }

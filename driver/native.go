@@ -31,7 +31,7 @@ var (
 func (n nativeConn) Pgx() *pgx.Conn { return n.session.pgx }
 
 // Altered makes all connections ask again for what they know about tables.
-func (n nativeConn) Altered() { n.session.changes.Add(1) }
+func (n nativeConn) Altered() { n.session.Changes.Add(1) }
 
 // Schema returns the effective schema.
 func (n nativeConn) Schema(ctx context.Context) (string, error) {
@@ -46,8 +46,7 @@ func (n nativeConn) Enter(ctx context.Context) (path string, moved bool, err err
 	if err != nil {
 		return "", false, err
 	}
-	// The schema may be created on the way.
-	if w := n.switchTo(schema, &template.Info{SchemaDDL: true}); w != nil {
+	if w := n.switchTo(schema, &template.Info{SchemaDDL: true}); w != nil { // which may be created on the way
 		return w.Full, true, n.setPath(ctx, w)
 	}
 	if n.path == nil || !n.path.follows {

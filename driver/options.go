@@ -52,10 +52,8 @@ func WithStdlib(opts ...stdlib.OptionOpenDB) Option {
 //
 // <<...>> means the same, and so does {{tables.audit.events}}, in its own schema. Names are taken as written, as if they were quoted.
 // Only strings that are nothing else are replaced, in Exec, Query and those of prepared statements, not in schemadb's ExecMany and
-// CopyFrom, whose rows are data. Where pgx sends the statement
-// because the DSN or the first argument names a mode, {{tables.users}} is the qualified name always.
-//
-// Leave it off where users' data may be such a string: it would be stored as the name.
+// CopyFrom, whose rows are data. In the modes exec and simple_protocol {{tables.users}} is the qualified name always. Leave it off
+// where users' data may be such a string: it would be stored as the name.
 func WithSchemaArgs() Option {
 	return func(o *options) error {
 		o.schemaArgs = true

@@ -47,7 +47,7 @@ func (e *execution) plan(fresh bool) (plan, error) {
 	if err := checkMode(c.session, st); err != nil || st.mode == pgx.QueryExecModeExec {
 		return plan{}, err
 	}
-	n, changes := &c.connector.counters, c.session.changes.Load()
+	n, changes := &c.connector.counters, c.session.Changes.Load()
 	p, keep := c.choose(st)
 	switch {
 	case p != nil && !fresh && c.session.trusts(p, changes):
@@ -79,8 +79,8 @@ func (s *session) trusts(p *stmtcache.Prepared, changes uint64) bool {
 	if p.Changes != changes {
 		return false
 	}
-	if n := s.failures.Count(); p.Failures != n {
-		if s.failures.Since(p.Hash, p.Asked) {
+	if n := s.Failures.Count(); p.Failures != n {
+		if s.Failures.Since(p.Hash, p.Asked) {
 			return false
 		}
 		p.Failures = n
@@ -203,7 +203,7 @@ func (st *statement) formatsFor(types *pgconn.StatementDescription, named bool, 
 func (e *execution) sendPlan(p *plan) error {
 	c, st := e.conn, &e.statement
 	if len(st.args) > math.MaxUint16 {
-		return &unsentError{errTooManyArgs}
+		return &unsentError{fmt.Errorf("extended protocol limited to %d parameters", math.MaxUint16)} // pgx's words
 	}
 	if p.describe || p.verify || st.path != nil {
 		return e.sendGroup(p)
@@ -236,8 +236,8 @@ func (e *execution) build(p *plan) ([]int16, error) {
 		if e.conn.connector.schemaArgs {
 			args = schemaargs.Encode(args, types.ParamOIDs)
 		}
-		if err := parameterCount(types, args); e.rows && err != nil {
-			return nil, &unsentError{err}
+		if want := len(types.ParamOIDs); e.rows && want != len(args) {
+			return nil, &unsentError{fmt.Errorf("expected %d arguments, got %d", want, len(args))} // pgx's words
 		}
 	}
 	if err := s.builder.Build(s.pgx.TypeMap(), types, args); err != nil {

@@ -5,7 +5,6 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 	"slices"
-	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -13,9 +12,8 @@ import (
 	"github.com/pgdbm/pgdbm/internal/pgerr"
 )
 
-// execution is a statement on its way, and then its rows. It is sent in one round trip: prepared statements by their names, others as
-// the unnamed statement, both with their switch of the path before them. If the types of its parameters are not known, they are asked
-// for before, which takes another one.
+// execution is a statement on its way, and then its rows. It is sent in one round trip: by its name if it is prepared, otherwise as the
+// unnamed statement, with its switch of the path before it. If its types have to be asked for before, that takes another one.
 type execution struct {
 	statement
 	conn *conn
@@ -47,7 +45,9 @@ func (e *execution) run(ctx context.Context) error {
 	if e.leaves() {
 		c.leave(e.bound)
 	}
-	e.ctx = c.traceStart(ctx, &e.statement)
+	if e.ctx = ctx; c.session.tracer != nil {
+		e.ctx = c.session.tracer.TraceQueryStart(ctx, c.session.pgx, pgx.TraceQueryStartData{SQL: e.sql, Args: e.traced})
+	}
 	inTx := c.inTx()
 	err := e.send(false)
 	switch {
@@ -143,13 +143,6 @@ type unsentError struct{ err error }
 func (e *unsentError) Error() string { return e.err.Error() }
 func (e *unsentError) Unwrap() error { return e.err }
 
-// refusedError is pgx's error for a value that does not fit the type that its parameter turned out to have. A query was executed, and its
-// result does not count.
-type refusedError struct{ err error }
-
-func (e *refusedError) Error() string { return e.err.Error() }
-func (e *refusedError) Unwrap() error { return e.err }
-
 // next reports whether there is another row, and finishes if there is none.
 func (e *execution) next() bool {
 	switch {
@@ -212,22 +205,11 @@ func (e *execution) asPgx(err error) error {
 	if errors.As(err, &unsent) {
 		err = unsent.err
 	}
-	var refused *refusedError
-	if errors.As(err, &refused) {
-		err = refused.err
-	}
 	var pgErr *pgconn.PgError
 	if e.prefix > 0 && errors.As(err, &pgErr) && int(pgErr.Position) > e.prefix {
 		pgErr.Position -= int32(e.prefix) //nolint:gosec // some hundred; nobody else has the error yet
 	}
 	return err
-}
-
-func (c *conn) traceStart(ctx context.Context, st *statement) context.Context {
-	if c.session.tracer == nil {
-		return ctx
-	}
-	return c.session.tracer.TraceQueryStart(ctx, c.session.pgx, pgx.TraceQueryStartData{SQL: st.sql, Args: st.traced})
 }
 
 // after notes what a statement has done, and explains its error if it is due to a missing schema.
@@ -241,7 +223,7 @@ func (c *conn) after(st *statement, alone bool, err error) error {
 	case tx != nil:
 		tx.note(st)
 	case info.DDL:
-		c.session.changes.Add(1)
+		c.session.Changes.Add(1)
 	}
 	if tx == nil && info.SessionState && (info.Semantics || info.Temp) {
 		c.session.identity.Change(st.settingText(err))
@@ -260,13 +242,5 @@ func (c *conn) forget(st *statement) {
 	if c.tx != nil && c.tx.descriptions != nil {
 		c.tx.descriptions.Forget(st.hash)
 	}
-	c.session.failures.Add(st.hash)
-}
-
-// parameterCount returns pgx's error if there is not one argument for each parameter.
-func parameterCount(types *pgconn.StatementDescription, args []any) error {
-	if len(types.ParamOIDs) == len(args) {
-		return nil
-	}
-	return errors.New("expected " + strconv.Itoa(len(types.ParamOIDs)) + " arguments, got " + strconv.Itoa(len(args))) // pgx's words
+	c.session.Failures.Add(st.hash)
 }

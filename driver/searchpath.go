@@ -26,6 +26,7 @@ type searchPath struct {
 
 	follows bool   // the session's path is the DSN's schema, and has to be looked after
 	schema  string // that schema
+	started string // the path that the session began with, when less was known about what follows
 	full    string // the path with the schema's followers
 	alone   string // without them, while the schema is missing; no pg_temp, or CREATE TABLE would use that
 
@@ -67,34 +68,17 @@ func (c *conn) startPath(ctx context.Context, start startPath) error {
 	}
 	p := c.path
 	p.follows, p.schema, p.full, p.alone = true, schema, pathsql.Full(schema, p.followers), template.QuoteIdent(schema)
-	err := c.setSessionPath(ctx, start.full)
-	if err == nil {
-		err = c.checkPath(ctx)
-	}
+	p.started = start.full
+	err := c.checkPath(ctx)
 	if errors.Is(err, errPath) {
 		p.follows, p.displaced, err = false, true, nil
 	}
 	return err
 }
 
-// setSessionPath replaces the path that the session was started with, if more is known about what follows by now.
-func (c *conn) setSessionPath(ctx context.Context, started string) error {
-	if started == c.path.full {
-		return nil
-	}
-	const set = "SELECT CASE WHEN current_setting('search_path') = $1 THEN set_config('search_path', $2, false) END"
-	return c.pg().ExecParams(ctx, set, [][]byte{[]byte(started), []byte(c.path.full)}, nil, nil, nil).Read().Err
-}
-
-// configuredPath asks for the search_path that was set for the role or the database (ALTER ROLE, ALTER DATABASE), or returns "".
-// The order is that of PostgreSQL's process_settings.
+// configuredPath returns the search_path that was set for the role or the database, or "".
 func (c *conn) configuredPath(ctx context.Context) (string, error) {
-	const ask = `SELECT pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1)
-FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c
-WHERE c LIKE 'search_path=%' AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))
-AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
-ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1`
-	result := c.pg().ExecParams(ctx, ask, nil, nil, nil, nil).Read()
+	result := c.pg().ExecParams(ctx, pathsql.Configured, nil, nil, nil, nil).Read()
 	if result.Err != nil || len(result.Rows) == 0 {
 		return "", result.Err
 	}
@@ -113,7 +97,7 @@ func (c *conn) checkPath(ctx context.Context) error {
 		return result.Err
 	}
 	current, usable := string(result.Rows[0][0]), string(result.Rows[0][1]) == "t"
-	if current != p.full && current != p.alone {
+	if current != p.full && current != p.alone && current != p.started {
 		return fmt.Errorf("%w: it is %s instead of %s; a pooler such as PgBouncer dropped the startup parameter, or the "+
 			"session was changed; connect directly, or use templates with schema_mode=template", errPath, current, p.full)
 	}

@@ -25,7 +25,7 @@ type session struct {
 	opened time.Time         // what the server said before does not count here
 	pooled bool              // a pooler hands out other sessions, with whatever is prepared there
 
-	*database // what other connections have learned too
+	*stmtcache.Database // what other connections have learned too
 
 	identity stmtcache.Identity // what decides the meaning of statements besides their texts
 
@@ -52,7 +52,7 @@ func sessionOf(ctx context.Context, conn *pgx.Conn) (*session, error) {
 	}
 	config := conn.Config()
 	s := &session{pgx: conn, mode: config.DefaultQueryExecMode, tracer: config.Tracer, opened: time.Now(), identity: identityOf(config),
-		database: registered.database(config.Database),
+		Database: registered.databases.Get(config.Database),
 		capacity: config.StatementCacheCapacity, described: config.DescriptionCacheCapacity}
 	var err error
 	if s.pooled, err = pooler.Find(ctx, conn.PgConn()); err != nil {
@@ -62,7 +62,7 @@ func sessionOf(ctx context.Context, conn *pgx.Conn) (*session, error) {
 		s.cache = stmtcache.New(max(config.StatementCacheCapacity, 1))
 		for sql, sd := range native.Prepared(conn) {
 			k := stmtcache.Key{SQL: sql, Hash: template.Hash(sql) ^ s.identity.Hash}
-			s.cache.Put(&stmtcache.Prepared{Key: k, Description: sd, Asked: s.opened, Changes: s.changes.Load(), Pins: 1})
+			s.cache.Put(&stmtcache.Prepared{Key: k, Description: sd, Asked: s.opened, Changes: s.Changes.Load(), Pins: 1})
 		}
 	}
 	custom[sessionKey] = s

@@ -3,7 +3,6 @@ package driver
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"math/bits"
 
@@ -179,8 +178,6 @@ options:
 	}
 	return nil
 }
-
-var errTooManyArgs = errors.New("extended protocol limited to 65535 parameters") // pgx's words
 
 // settingText returns what the session's settings are remembered by, after the statement has changed them.
 func (st *statement) settingText(err error) string {

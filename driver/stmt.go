@@ -174,8 +174,8 @@ func (s *stmt) QueryContext(ctx context.Context, args []sqldriver.NamedValue) (s
 
 var errNoContext = errors.New("pgdbm: a statement is executed with ExecContext or QueryContext only, as in pgx/v5/stdlib")
 
-// Exec is required by the interface and never called by database/sql.
+// Exec and Query are required by the interface and never called by database/sql.
 func (s *stmt) Exec([]sqldriver.Value) (sqldriver.Result, error) { return nil, errNoContext }
 
-// Query is required by the interface and never called by database/sql.
+// Query: see Exec.
 func (s *stmt) Query([]sqldriver.Value) (sqldriver.Rows, error) { return nil, errNoContext }

@@ -35,7 +35,7 @@ func (c *conn) settle() {
 		return
 	}
 	if c.tx.altered {
-		c.session.changes.Add(1)
+		c.session.Changes.Add(1)
 	}
 	if c.tx.leaves {
 		c.session.doubt()

@@ -251,6 +251,12 @@ func (s *session) close() {
 	if s.conn == nil {
 		return
 	}
+	_ = s.conn.Raw(func(driverConn any) error { // it fails only if the connection is closed
+		if dc, ok := driverConn.(native.Connection); ok {
+			dc.Native().Altered()
+		}
+		return nil
+	})
 	if s.spoiled {
 		_ = s.conn.Raw(func(any) error { return sqldriver.ErrBadConn }) // makes database/sql close it
 	}

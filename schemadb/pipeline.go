@@ -19,7 +19,7 @@ func (b *batch) sendNative(ctx context.Context, conn *pgx.Conn, sql string) (int
 	_, rewrites := firstArg(b.rows).(pgx.QueryRewriter)
 	mode := config.DefaultQueryExecMode
 	switch {
-	case len(b.rows) == 1, rewrites, mode == pgx.QueryExecModeExec, mode == pgx.QueryExecModeSimpleProtocol:
+	case rewrites, mode == pgx.QueryExecModeExec, mode == pgx.QueryExecModeSimpleProtocol:
 	case config.Tracer == nil:
 		return b.pipeline(ctx, conn, sql)
 	default: // it sees pgx's own batches only

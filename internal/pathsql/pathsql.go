@@ -48,13 +48,13 @@ const CheckSQL = ""
 
 // The OIDs of types.
 const (
-	Text         = 25
+	text         = 25
 	regnamespace = 4089
 )
 
 // The types of the parameters of SQL and CheckSQL.
 var (
-	Types      = []uint32{Text, Text}
+	Types      = []uint32{text, text}
 	CheckTypes = []uint32{regnamespace}
 )
 
@@ -135,3 +135,11 @@ func OrNone(path string) string {
 func (w *Switch) ForCreate() {
 	w.Value, w.Creates, w.Prepared = valueToMake, true, false
 }
+
+// Configured asks for the search_path that was set for the role or the database (ALTER ROLE, ALTER DATABASE). The order is that of
+// PostgreSQL's process_settings.
+const Configured = `SELECT pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1)
+FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c
+WHERE c LIKE 'search_path=%' AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))
+AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
+ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1`

@@ -21,7 +21,7 @@ const (
 func RefusesGroup(err error) bool {
 	const activeTransaction = "25001"
 	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == activeTransaction
+	return errors.As(err, &pgErr) && pgErr.Code == activeTransaction && pgErr.Where == "" // not in a function
 }
 
 // IsGone reports whether a prepared statement whose name begins with prefix does not exist, after a DISCARD ALL for example.

@@ -14,33 +14,33 @@ import (
 // fault is a change of the driver's source that takes away something that keeps tenants apart.
 type fault struct {
 	name   string
-	file   string      // in package driver
+	file   string      // in the module
 	edits  [][2]string // texts that stand there once, and what takes their place
 	setups []setup     // where the soak test must find it: elsewhere something else does the same
 }
 
 var faults = []fault{
 	{
-		"a session with something of a schema in it is used again", "conn.go",
+		"a session with something of a schema in it is used again", "driver/conn.go",
 		[][2]string{{"\tif bound || c.connector.pooled {\n\t\tc.left", "\tif c.left == leftNothing {\n\t\treturn\n\t}\n\tif bound || c.connector.pooled {\n\t\tc.left"}},
 		[]setup{{}, {path: true}},
 	},
 	{
-		"an *sql.Stmt stays in the first schema", "stmt.go",
+		"an *sql.Stmt stays in the first schema", "driver/stmt.go",
 		[][2]string{{"\tif b == nil {\n\t\tb = schemactx.Choose(schemactx.Of(ctx), s.conn.bound)\n\t}\n",
 			"\tif b == nil {\n\t\tb = schemactx.Choose(schemactx.Of(ctx), s.conn.bound)\n\t\ts.fixed = b\n\t}\n"}},
 		[]setup{{}},
 	},
 	{
-		"no statement sets its path", "switch.go",
+		"no statement sets its path", "driver/switch.go",
 		[][2]string{{"\tif p == nil || info.NoNames {\n", "\tif p != nil || info.NoNames {\n"}},
 		[]setup{{path: true}, {path: true, pooled: true}},
 	},
 	{
-		"a path whose schema does not exist goes on to public", "switch.go",
+		"a path whose schema does not exist goes on to public", "internal/pathsql/pathsql.go",
 		[][2]string{
 			{`valueToUse   = "CASE WHEN " + usable + " THEN $1::text ELSE " + refused + " END"`, `valueToUse   = "$1::text || left($2, 0)"`},
-			{`{ return w.schema != "" && !w.creates }`, `{ return false }`},
+			{`{ return w.Schema != "" && !w.Creates }`, `{ return false }`},
 		},
 		[]setup{{path: true}, {path: true, pooled: true}},
 	},
@@ -68,7 +68,7 @@ func TestSoakFindsLeaks(t *testing.T) {
 func (f fault) build(t *testing.T) (program string) {
 	t.Helper()
 	dir := t.TempDir()
-	path, err := filepath.Abs(filepath.Join("..", "..", "..", "driver", f.file))
+	path, err := filepath.Abs(filepath.Join("..", "..", "..", filepath.FromSlash(f.file)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func (f fault) build(t *testing.T) (program string) {
 		}
 		text = strings.Replace(text, edit[0], edit[1], 1)
 	}
-	broken, overlay := filepath.Join(dir, f.file), filepath.Join(dir, "overlay.json")
+	broken, overlay := filepath.Join(dir, "broken.go"), filepath.Join(dir, "overlay.json")
 	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: broken}})
 	if err != nil {
 		t.Fatal(err)
