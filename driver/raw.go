@@ -13,10 +13,8 @@ import (
 
 // Raw calls fn with the pgx connection behind a *sql.DB, or behind the one a *sql.Conn holds: for COPY, LISTEN,
 // batches, large objects. It works on databases of this driver and of pgx/v5/stdlib. The connection is fn's until it
-// returns. It returns fn's error as it is.
-//
-// Templates are not expanded in what fn sends; [Expand] does it. If ctx names a schema, the connection is closed
-// afterwards instead of being used again, because fn may have changed its session.
+// returns. It returns fn's error as it is. Templates are not expanded in what fn sends; [Expand] does it. If ctx names a
+// schema, the connection is closed afterwards instead of being used again, because fn may have changed its session.
 func Raw[DB *sql.DB | *sql.Conn](ctx context.Context, db DB, fn func(*pgx.Conn) error) error {
 	if b := schemactx.Of(ctx); b != nil && b.Err != nil {
 		return b.Err
