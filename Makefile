@@ -11,7 +11,7 @@ ORMS := examples/orms
 COMPARE := benchmarks/migrations
 TENANTS := benchmarks/tenants
 
-.PHONY: demo test soak test-compare lint bench bench-compare bench-migrations bench-tenants fuzz
+.PHONY: demo test soak thirdparty test-compare lint bench bench-compare bench-migrations bench-tenants fuzz
 
 demo: ## the main job, to look at
 	@go run ./examples/quickstart
@@ -25,6 +25,10 @@ SOAKTIME ?= 1m
 soak: ## looks for a tenant's row in the hands of another, for a minute; and must find one where the driver has a fault
 	cd $(ORMS) && go test $(RACE) -count 1 -timeout 1h -parallel 4 -run '^TestSoak$$' ./soak -soak.time $(SOAKTIME)
 	cd $(ORMS) && go test -count 1 -tags soak_leaks -run '^TestSoakFindsLeaks$$' ./soak
+
+THIRDPARTYTIME ?= 5m
+thirdparty: ## looks for a statement that does something else than on plain pgx while another process changes the tables; five minutes for each of 8 configurations
+	go test -count 1 -timeout 0 -parallel 2 -run '^TestThirdParty$$' ./internal/thirdparty -thirdparty.time $(THIRDPARTYTIME)
 
 test-compare: ## a short run of bench-compare, whose other tools need a newer Go, so that it cannot rot
 	cd $(COMPARE) && go test $(RACE) ./...

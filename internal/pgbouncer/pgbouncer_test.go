@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	_ "github.com/pgdbm/pgdbm/driver"
+	"github.com/pgdbm/pgdbm/internal/needs"
 	"github.com/pgdbm/pgdbm/internal/pgbouncer"
 )
 
@@ -256,7 +257,7 @@ func TestStartProgram(t *testing.T) {
 	t.Parallel()
 	program, err := pgbouncer.FindProgram(append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin"))
 	if err != nil {
-		t.Skip(err)
+		needs.Missing(t, err)
 	}
 	dsn := pgbouncer.StartProgram(t, program, server.Database(t))
 	if got := value[int](t, connect(t, dsn), "SELECT 7"); got != 7 {
