@@ -177,5 +177,5 @@ var errNoContext = errors.New("pgdbm: a statement is executed with ExecContext o
 // Exec and Query are required by the interface and never called by database/sql.
 func (s *stmt) Exec([]sqldriver.Value) (sqldriver.Result, error) { return nil, errNoContext }
 
-// Query: see Exec.
+// Query is required like Exec.
 func (s *stmt) Query([]sqldriver.Value) (sqldriver.Rows, error) { return nil, errNoContext }

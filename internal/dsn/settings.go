@@ -33,6 +33,7 @@ type Settings struct {
 // Required says which statements are refused.
 type Required uint8
 
+// The values of Required.
 const (
 	RequireNothing Required = iota
 	RequireSchema           // those without a schema

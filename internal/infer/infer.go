@@ -21,7 +21,7 @@ func Integers(args []any, types []uint32) bool {
 		return false
 	}
 	for i, arg := range args {
-		if !isText(arg) && !(isInteger(arg) && takesInteger(types[i])) {
+		if !isText(arg) && (!isInteger(arg) || !takesInteger(types[i])) {
 			return false
 		}
 	}
@@ -59,7 +59,7 @@ func NeedsBinary(oid uint32) bool {
 // extra_float_digits nobody hears.
 func Text(columns []pgconn.FieldDescription, iso bool) bool {
 	return !slices.ContainsFunc(columns, func(f pgconn.FieldDescription) bool {
-		return NeedsBinary(f.DataTypeOID) && !(iso && isTime(f.DataTypeOID))
+		return NeedsBinary(f.DataTypeOID) && (!iso || !isTime(f.DataTypeOID))
 	})
 }
 

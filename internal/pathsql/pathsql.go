@@ -38,7 +38,7 @@ const (
 	valueAtStart = "(SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path')"
 )
 
-// The check behind a statement fails if there is no schema, which undoes the statement. It may have waited for a lock on a table that
+// CheckSQL is the check behind a statement: it fails if there is no schema, which undoes the statement. It may have waited for a lock on a table that
 // somebody was about to drop with its schema; then PostgreSQL looks the name up again, and may find one in public.
 //
 // It is an empty statement with a parameter of type regnamespace. The server reads a parameter when it is bound, after the statement
