@@ -30,7 +30,7 @@ func TestBlocks(t *testing.T) {
 			case "sql", "sh", "json":
 				same := func(name string) bool { return read(t, name) == block.text }
 				if !slices.ContainsFunc(files(t, "../examples", "."+block.language), same) {
-					t.Errorf("this block of %s is no file:\n%s", document, block.text)
+					t.Errorf("this block of %s is not in any file:\n%s", document, block.text)
 				}
 			default:
 				t.Errorf("%s has a block of the language %q, which nothing checks:\n%s", document, block.language, block.text)

@@ -185,3 +185,20 @@ func countTokens(t *testing.T, dsn, token string) int {
 	}
 	return n
 }
+
+// A text whose last statement meets a change has committed what stands before it, so it is not sent again.
+func TestTextThatCommitsRunsOnce(t *testing.T) {
+	t.Parallel()
+	dsn := newTenants(t, "a")
+	admin(t, dsn, "CREATE TABLE a.log (n int)")
+	conn := holdConn(t.Context(), t, openOne(t, dsn))
+	exec(t.Context(), t, conn, "PREPARE changed AS SELECT * FROM a.t")
+	exec(t.Context(), t, conn, "EXECUTE changed")
+	admin(t, dsn, "ALTER TABLE a.t ADD COLUMN extra int")
+	if _, err := conn.ExecContext(t.Context(), "INSERT INTO a.log VALUES (1); COMMIT; EXECUTE changed"); !hasCode(err, "0A000") {
+		t.Errorf("EXECUTE of what has changed: %v", err)
+	}
+	if n := get[int](t.Context(), t, conn, "SELECT count(*) FROM a.log"); n != 1 {
+		t.Errorf("the text has run %d times", n)
+	}
+}

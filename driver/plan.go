@@ -21,7 +21,7 @@ import (
 type plan struct {
 	types    *pgconn.StatementDescription // of its parameters, with a Name if it is prepared; nil if the server is to infer them
 	known    *stmtcache.Prepared          // what is prepared, or nil
-	describe bool                         // the types are to be asked for first, in the same transaction
+	describe bool                         // the types are to be asked for first
 	keep     bool                         // it is to be prepared on the way
 	name     string                       // under this name, once it is known
 	verify   bool                         // pgx may refuse the values for what the server infers

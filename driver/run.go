@@ -134,7 +134,8 @@ func (e *execution) outOfDate(err error, inTx bool) bool {
 	case isUnsent || !e.remembered || !pgerr.RefusedUnrun(pgErr):
 		return false
 	}
-	return !inTx && !e.info.Procedural && !s.pgx.IsClosed()
+	// A text may have committed something before.
+	return !inTx && e.mode != pgx.QueryExecModeSimpleProtocol && !e.info.Procedural && !s.pgx.IsClosed()
 }
 
 // unsentError is an error that came before the statement itself was sent.

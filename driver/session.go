@@ -36,7 +36,7 @@ type session struct {
 
 	toPath, check *pgconn.StatementDescription // the switch to a schema's path and the check behind it, once they are prepared
 
-	borrows uint64 // how often it was borrowed, or in the hands of others: see preparedStatement.seen
+	borrows uint64 // how often it was borrowed, or in the hands of others: see stmtcache.Prepared
 	builder pgx.ExtendedQueryBuilder
 	formats []int16 // memory for those of one statement
 }

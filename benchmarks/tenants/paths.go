@@ -25,7 +25,7 @@ type pathWay struct {
 	against  string // the way that it is compared with
 	// tenant makes the tenant's context, and says so to the server if that is the way.
 	tenant func(ctx context.Context, conn *sql.Conn, name string) (context.Context, error)
-	// changes says that each query is another tenant's. Else all are of the same one.
+	// changes says that each query is another tenant's. Otherwise all are of the same one.
 	changes bool
 	// hand is without database/sql and with no check: the least that a switch in the same round trip can cost.
 	hand bool
