@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -70,8 +71,7 @@ func (g *group) sendSwitch(s *session) {
 
 // sendCheck sends the check behind a statement.
 func (g *group) sendCheck() {
-	s := g.conn.session
-	if s.check != nil && g.path.Prepared {
+	if s := g.conn.session; s.check != nil && g.path.Prepared {
 		g.pipeline.SendQueryStatement(s.check, g.path.Args[1:], nil, nil)
 		return
 	}
@@ -169,6 +169,12 @@ func (g *group) leavesUnnamed() bool {
 	return !s.pooled && (g.path == nil || g.path.Prepared && s.cache != nil)
 }
 
+// prepareAnew prepares a statement. What was forgotten may still be there.
+func (g *group) prepareAnew(name, sql string, types []uint32) {
+	g.pipeline.SendDeallocate(name)
+	g.pipeline.SendPrepare(name, sql, types)
+}
+
 // prepared reads the result of preparing a statement.
 func (g *group) prepared() (*pgconn.StatementDescription, error) {
 	result, err := g.pipeline.GetResults()
@@ -234,7 +240,7 @@ func (e *execution) add(g *group, p *plan, formats []int16) {
 	b, to := &e.conn.session.builder, g.pipeline
 	switch {
 	case p.name != "": // it is executed as the unnamed statement, whose columns the server has watched since
-		e.addPrepare(g, p)
+		g.prepareAnew(p.name, e.sql, p.types.ParamOIDs)
 		to.SendQueryPrepared("", b.ParamValues, b.ParamFormats, formats)
 	case p.known != nil:
 		to.SendQueryStatement(p.types, b.ParamValues, b.ParamFormats, formats)
@@ -242,18 +248,12 @@ func (e *execution) add(g *group, p *plan, formats []int16) {
 		to.SendQueryPrepared("", b.ParamValues, b.ParamFormats, formats)
 	case p.verify:
 		to.SendPrepare("", e.sql, nil)
-		to.SendQueryPrepared("", b.ParamValues, b.ParamFormats, formats)
+		to.SendQueryStatement(p.types, b.ParamValues, b.ParamFormats, formats) // its columns come with the types
 	case p.types != nil:
 		to.SendQueryParams(e.sql, b.ParamValues, p.types.ParamOIDs, b.ParamFormats, formats)
 	default:
 		to.SendQueryParams(e.sql, b.ParamValues, nil, b.ParamFormats, formats)
 	}
-}
-
-// addPrepare adds the preparation of the statement to a group.
-func (e *execution) addPrepare(g *group, p *plan) {
-	g.pipeline.SendDeallocate(p.name) // what was forgotten may still be there
-	g.pipeline.SendPrepare(p.name, e.sql, p.types.ParamOIDs)
 }
 
 // receive reads the results of a group up to the statement's.
@@ -266,7 +266,7 @@ func (e *execution) receive(g *group, p *plan) (err error) {
 	case p.name != "":
 		err = e.receivePrepared(g, p)
 	case p.verify:
-		err = e.receiveTypes(g)
+		err = e.receiveTypes(g, p)
 	}
 	if err != nil {
 		return err
@@ -275,8 +275,7 @@ func (e *execution) receive(g *group, p *plan) (err error) {
 	if err != nil {
 		return err
 	}
-	e.reader, _ = result.(*pgconn.ResultReader)
-	if p.known != nil {
+	if e.reader, _ = result.(*pgconn.ResultReader); p.known != nil {
 		p.known.Seen = e.conn.session.borrows
 	}
 	return nil
@@ -294,23 +293,24 @@ func (e *execution) receivePrepared(g *group, p *plan) error {
 	sd.Name, sd.SQL = p.name, e.sql
 	var evicted int
 	p.known, evicted = e.conn.session.keep(&e.statement, sd, p)
-	n := &e.conn.connector.counters
-	n.prepares.Add(1)
-	n.evictions.Add(uint64(evicted)) //nolint:gosec // not negative
+	e.conn.connector.counters.prepares.Add(1)
+	e.conn.connector.counters.evictions.Add(uint64(evicted)) //nolint:gosec // not negative
 	return nil
 }
 
-// receiveTypes reads which types the server has inferred, and returns pgx's error if that refuses the values for them.
-func (e *execution) receiveTypes(g *group) error {
+// receiveTypes reads which types the server has inferred, and which columns there are, and returns pgx's error if that refuses the values.
+func (e *execution) receiveTypes(g *group, p *plan) error {
 	sd, err := g.prepared()
 	if err != nil {
 		return err
 	}
-	if err := e.conn.session.builder.Build(e.conn.session.pgx.TypeMap(), sd, e.args); err != nil {
-		e.conn.forget(&e.statement)
-		return err
+	if !slices.Equal(sd.ParamOIDs, p.types.ParamOIDs) { // for those it has taken the values
+		err = e.conn.session.builder.Build(e.conn.session.pgx.TypeMap(), sd, e.args)
 	}
-	return nil
+	if p.types = sd; err != nil {
+		e.conn.forget(&e.statement)
+	}
+	return err
 }
 
 // sendText sends a text in one message of the simple protocol, with the switch before it and the check behind it. It may be several

@@ -180,12 +180,11 @@ func (c *conn) learn(st *statement, asked time.Time, changes uint64, sd *pgconn.
 }
 
 // formatsFor returns the formats to ask for: one for all columns if it is the same for all, because then a column more or less does no
-// harm. They are appended to scratch.
-func (st *statement) formatsFor(types *pgconn.StatementDescription, named bool, scratch []int16) []int16 {
+// harm. They are appended to formats.
+func (st *statement) formatsFor(types *pgconn.StatementDescription, named bool, formats []int16) []int16 {
 	if st.formats != nil {
 		return st.formats
 	}
-	formats := scratch[:0]
 	for i := range types.Fields {
 		oid, format := types.Fields[i].DataTypeOID, int16(pgx.TextFormatCode)
 		if named || st.ownFormatOf || infer.NeedsBinary(oid) {
@@ -246,6 +245,6 @@ func (e *execution) build(p *plan) ([]int16, error) {
 	if !e.rows || types == nil {
 		return nil, nil
 	}
-	s.formats = e.formatsFor(types, types.Name != "" || p.name != "", s.formats)
+	s.formats = e.formatsFor(types, types.Name != "" || p.name != "", s.formats[:0])
 	return s.formats, nil
 }

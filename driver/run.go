@@ -75,8 +75,9 @@ func (e *execution) send(fresh bool) error {
 	}
 	err := e.dispatch(fresh)
 	if err == nil && e.rows && e.reader != nil {
-		e.more = e.reader.NextRow()
-		if e.fields = e.reader.FieldDescriptions(); e.path != nil {
+		if e.more, e.fields = e.reader.NextRow(), e.reader.FieldDescriptions(); e.how.verify {
+			e.fields = e.how.types.Fields // those of the reader come from an earlier description
+		} else if e.path != nil {
 			e.fields = slices.Clone(e.fields) // what comes behind takes their memory
 		}
 	}

@@ -102,7 +102,7 @@ func (e *execution) prepareAs(p *plan, g *group) error {
 	if g.synced {
 		g = e.conn.newGroup(e.ctx, e.path)
 	}
-	e.addPrepare(g, p)
+	g.prepareAnew(p.name, e.sql, p.types.ParamOIDs)
 	err := g.sync()
 	if err == nil {
 		err = g.begin()
