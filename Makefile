@@ -66,6 +66,6 @@ fuzz: ## each fuzz target, one after the other
 	go test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime $(FUZZTIME) ./internal/named
 	go test -run '^$$' -fuzz '^FuzzRebind$$' -fuzztime $(FUZZTIME) ./internal/named
 	go test -run '^$$' -fuzz '^FuzzSplit$$' -fuzztime $(FUZZTIME) ./internal/sqlsplit
-	go test -run '^$$' -fuzz '^FuzzParseName$$' -fuzztime $(FUZZTIME) ./migrations
-	go test -run '^$$' -fuzz '^FuzzScript$$' -fuzztime $(FUZZTIME) ./migrations
+	go test -run '^$$' -fuzz '^FuzzParseName$$' -fuzztime $(FUZZTIME) ./internal/migfile
+	go test -run '^$$' -fuzz '^FuzzScript$$' -fuzztime $(FUZZTIME) ./internal/migfile
 	go test -run '^$$' -fuzz '^FuzzSeedParse$$' -fuzztime $(FUZZTIME) ./fixtures

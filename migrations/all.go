@@ -86,7 +86,7 @@ type all struct {
 // the driver sets that.
 func (a *all) warn(ctx context.Context, s *session, t target) {
 	for _, m := range a.source.migrations {
-		if m.up != nil && !m.up.hasTemplates() {
+		if m.up != nil && !m.up.HasTemplates() {
 			if path, err := s.enter(ctx, t); path != "" || err != nil { // which each schema will say
 				return
 			}

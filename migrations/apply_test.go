@@ -354,6 +354,6 @@ func TestTextsOfFiles(t *testing.T) {
 		t.Errorf("%d of %d have run", len(got), len(f))
 	}
 	want(t, "rows", query(t, pool, `SELECT string_agg(x, ',' ORDER BY ctid) FROM "Größe-""7""".a`),
-		"2,3,4\n4,5,6,7,8,9 \"Größe-\"\"7\"\"\".a,\t\"Größe-\"\"7\"\"\","+` "Größe-""7""".a ; ,10,{{1,2},{3,4}},12,13,14`)
+		"2,3,4\r\n4,5,6,7,8,9 \"Größe-\"\"7\"\"\".a,\t\"Größe-\"\"7\"\"\","+` "Größe-""7""".a ; ,10,{{1,2},{3,4}},12,13,14`)
 	wantFiles(t, "again", apply(t, db, f), "")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +30,7 @@ const watchPause = 500 * time.Millisecond
 // statement runs statement i, as long as the run keeps others out. Again says that an earlier run may have begun it.
 func (f *fileRun) statement(ctx context.Context, i int, again bool) error {
 	var looker *session // who looks for those who block
-	if hasWord(f.texts[i], "concurrently") {
+	if sqllex.HasWord(f.texts[i], "concurrently") {
 		var err error
 		if looker, err = f.looker(ctx); err != nil {
 			return err
@@ -81,7 +80,7 @@ func (f *fileRun) try(ctx context.Context, i int, again bool) error {
 			return err
 		}
 	}
-	if err := f.run.statement(ctx, f.job.script().statements[i], f.texts[i]); err != nil {
+	if err := f.run.statement(ctx, f.job.script().Statements[i], f.texts[i]); err != nil {
 		return err
 	}
 	return f.checkIndex(ctx, f.texts[i])
@@ -148,7 +147,7 @@ func (f *fileRun) dropInvalid(ctx context.Context, text string) error {
 // concurrentIndex returns the name of the index that CREATE INDEX CONCURRENTLY creates, with its table's schema, as SQL;
 // or "" for all other statements, and where the name is left to the server.
 func concurrentIndex(text string) string {
-	words := tokens(text, 24)
+	words := sqllex.Tokens(text, 24)
 	next := func(options ...string) bool { // takes the next word if it is one of the options
 		for _, option := range options {
 			if len(words) > 0 && strings.EqualFold(words[0], option) {
@@ -181,31 +180,4 @@ func concurrentIndex(text string) string {
 		return words[0] + "." + name
 	}
 	return name
-}
-
-// tokens returns the first tokens of a statement.
-func tokens(text string, most int) []string {
-	lex := sqllex.Lexer{Text: text}
-	var found []string
-	for t := lex.Next(); t.Kind != sqllex.EOF && len(found) < most; t = lex.Next() {
-		found = append(found, text[t.Start:t.End])
-	}
-	return found
-}
-
-// begins reports whether the first word of a statement is this one, in lower case.
-func begins(text, word string) bool {
-	first := tokens(text, 1)
-	return len(first) == 1 && strings.EqualFold(first[0], word)
-}
-
-// hasWord reports whether a statement has one of the words, in lower case, outside of quotes and comments.
-func hasWord(text string, words ...string) bool {
-	lex := sqllex.Lexer{Text: text}
-	for t := lex.Next(); t.Kind != sqllex.EOF; t = lex.Next() {
-		if t.Kind == sqllex.Word && slices.Contains(words, strings.ToLower(text[t.Start:t.End])) {
-			return true
-		}
-	}
-	return false
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pgdbm/pgdbm/internal/migfile"
+
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgdbm/pgdbm/internal/sqllex"
@@ -69,15 +71,15 @@ func (r *run) failed(j job, err error) *MigrationError {
 	e := &MigrationError{Schema: r.target.schema, Module: r.target.module, File: j.m.File, Undo: j.kind == undoJob,
 		Applied: r.result.Files(), Err: err}
 	if script := j.script(); script != nil {
-		e.File = script.file
+		e.File = script.File
 	}
 	return e
 }
 
 // locate adds the place of a statement's error: the byte at offset of the expanded text, or its beginning if offset is
 // negative, because the server has not said where.
-func (e *MigrationError) locate(s *script, statement int, t target, offset int) {
-	e.Line, e.Column, e.Source = s.place(statement, t.name, max(offset, 0))
+func (e *MigrationError) locate(s *migfile.Script, statement int, t target, offset int) {
+	e.Line, e.Column, e.Source = s.Place(statement, t.name, max(offset, 0))
 	if offset < 0 || t.name == "" || t.path != "" || !hasCode(e.Err, undefinedTable) {
 		return
 	}

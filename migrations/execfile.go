@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/pgdbm/pgdbm/internal/migfile"
+
 	"github.com/pgdbm/pgdbm/schemadb"
 )
 
@@ -19,14 +21,11 @@ import (
 // If a statement fails, nothing of the file is left. The errors are *[SourceError] if the text cannot be run, *[MigrationError]
 // without a module if a statement fails, *[PoolError], and that of ctx. ExecFile is safe for concurrent use.
 func ExecFile(ctx context.Context, db *schemadb.DB, file string, content []byte) error {
-	s := &script{file: file, once: true}
-	if err := s.read(content); err != nil {
-		return err
+	s, err := migfile.ReadOnce(file, content)
+	if err != nil {
+		return sourceError(err)
 	}
-	if s.noTransaction {
-		return &SourceError{File: file, Reason: "the file runs in one transaction: remove the line " + noTransaction}
-	}
-	if len(s.statements) == 0 {
+	if len(s.Statements) == 0 {
 		return nil
 	}
 	m := Migrator{db: db, options: options{log: slog.New(slog.DiscardHandler), waitLimit: defaultWaitLimit}}
@@ -35,7 +34,7 @@ func ExecFile(ctx context.Context, db *schemadb.DB, file string, content []byte)
 		return err
 	}
 	t.module = ""
-	texts, err := s.expand(t.name)
+	texts, err := s.Expand(t.name)
 	if err != nil {
 		return err
 	}

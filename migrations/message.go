@@ -180,7 +180,7 @@ func (m *message) move(g guard) {
 // restore adds the end of a migration's own part.
 func (m *message) restore(j job) {
 	if j.changesSession() {
-		if resetsAll(j.script().text) { // then what was put aside is gone
+		if resetsAll(j.script().Text) { // then what was put aside is gone
 			m.add(helps, "RESET ALL")
 		}
 		m.add(helps, restoreRole)

@@ -1,5 +1,7 @@
 package migrations
 
+import "github.com/pgdbm/pgdbm/internal/migfile"
+
 // Kind says when a migration runs.
 type Kind uint8
 
@@ -34,6 +36,6 @@ type Migration struct {
 // migration is a Migration with what it runs: a script or a function.
 type migration struct {
 	Migration
-	up, down         *script // down is nil if there is no undo
+	up, down         *migfile.Script // down is nil if there is no undo
 	upFunc, downFunc Func
 }

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgdbm/pgdbm/internal/migfile"
+	"github.com/pgdbm/pgdbm/internal/sqllex"
+
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -42,7 +45,7 @@ func (r *run) withoutTransaction(ctx context.Context, st *state, j job) error {
 	if row := now.find(j.m.File); row != nil {
 		f.checksum = row.checksum
 	}
-	if f.texts, err = j.script().expand(r.target.name); err != nil {
+	if f.texts, err = j.script().Expand(r.target.name); err != nil {
 		return r.failed(j, err)
 	}
 	if err := f.do(ctx, st); err != nil {
@@ -215,13 +218,13 @@ func (f *fileRun) row() string { return f.target.progressRow(f.job.m.File) }
 func (f *fileRun) note(ctx context.Context, done int, running string) error {
 	now := "NULL"
 	if running != "" {
-		now = literal(checksum(running))
+		now = literal(migfile.Checksum(running))
 	}
 	statements := []string{fmt.Sprintf("INSERT INTO %s AS p (schema_name, module_name, filename, statements_done, checksum, "+
 		"running) VALUES (%s, %s, %s, %d, %s, %s) ON CONFLICT (schema_name, module_name, filename) DO UPDATE SET "+
 		"statements_done = excluded.statements_done, checksum = excluded.checksum, running = excluded.running",
 		f.target.progress(), literal(f.target.schema), literal(f.target.module), literal(f.job.m.File), done,
-		literal(f.job.script().prefix(done)), now)}
+		literal(f.job.script().Prefix(done)), now)}
 	if f.job.kind == undoJob {
 		now := f.checksum
 		if done > 0 || running != "" {
@@ -237,7 +240,7 @@ func (f *fileRun) note(ctx context.Context, done int, running string) error {
 func (f *fileRun) record(ctx context.Context, statements []string) error {
 	begin := []string{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"}
 	if f.job.changesSession() {
-		if hasWord(f.job.script().text, "authorization") {
+		if sqllex.HasWord(f.job.script().Text, "authorization") {
 			begin = append(begin, "SET LOCAL SESSION AUTHORIZATION DEFAULT")
 		}
 		begin = append(begin, "SELECT pg_catalog.set_config('role', "+literal(f.role)+", true)")
@@ -247,15 +250,6 @@ func (f *fileRun) record(ctx context.Context, statements []string) error {
 		f.session.rollback(ctx)
 	}
 	return err
-}
-
-// prefix identifies the first n statements.
-func (s *script) prefix(n int) string {
-	end := len(s.text)
-	if n < len(s.statements) {
-		end = s.statements[n].start
-	}
-	return checksum(s.text[:end])
 }
 
 // resume returns the number of the first statement to run.
@@ -272,11 +266,11 @@ func (f *fileRun) resume(ctx context.Context) (first int, err error) {
 	if first, err = strconv.Atoi(string(row[0])); err != nil {
 		return 0, f.failed(f.job, err)
 	}
-	if first > len(f.texts) || f.job.script().prefix(first) != string(row[1]) {
+	if first > len(f.texts) || f.job.script().Prefix(first) != string(row[1]) {
 		return 0, f.failed(f.job, fmt.Errorf("%w: leave its first %d statements as they were, with the comments between them, and change "+
 			"what follows; or undo by hand what they have done, Forget the file, and run again", errPrefix, first))
 	}
-	f.resumed, f.pending = true, first < len(f.texts) && row[2] != nil && string(row[2]) == checksum(f.texts[first])
+	f.resumed, f.pending = true, first < len(f.texts) && row[2] != nil && string(row[2]) == migfile.Checksum(f.texts[first])
 	if f.pending {
 		if err := f.waitForOrphan(ctx, f.texts[first]); err != nil {
 			return 0, err
@@ -290,7 +284,7 @@ var errPrefix = errors.New("an earlier run has done a part of the file that has 
 // repeatSettings runs the SET statements again that an earlier run has done in its session.
 func (f *fileRun) repeatSettings(ctx context.Context, first int) error {
 	for i, text := range f.texts[:first] {
-		sets := begins(text, "set") || begins(text, "reset") || begins(text, "select") && hasWord(text, "set_config")
+		sets := sqllex.Begins(text, "set") || sqllex.Begins(text, "reset") || sqllex.Begins(text, "select") && sqllex.HasWord(text, "set_config")
 		if !sets {
 			continue
 		}
@@ -330,12 +324,12 @@ func isDone(text string, err error) bool {
 	isThere := hasCode(err, duplicateTable, duplicateObject, duplicateSchema, duplicateColumn, duplicateFunction)
 	isGone := hasCode(err, undefinedTable, undefinedObject, undefinedColumn, undefinedFunction, invalidSchema)
 	switch {
-	case begins(text, "create"): // a temporary thing ends with its session
-		return isThere && !hasWord(text, "temp", "temporary", "pg_temp")
-	case begins(text, "alter") && hasWord(text, "add"):
+	case sqllex.Begins(text, "create"): // a temporary thing ends with its session
+		return isThere && !sqllex.HasWord(text, "temp", "temporary", "pg_temp")
+	case sqllex.Begins(text, "alter") && sqllex.HasWord(text, "add"):
 		return isThere
-	case begins(text, "drop") && !slices.Contains(tokens(text, 100), ","), // of several things the first may be there still
-		begins(text, "alter") && hasWord(text, "drop") && !hasCode(err, undefinedTable):
+	case sqllex.Begins(text, "drop") && !slices.Contains(sqllex.Tokens(text, 100), ","), // of several things the first may be there still
+		sqllex.Begins(text, "alter") && sqllex.HasWord(text, "drop") && !hasCode(err, undefinedTable):
 		return isGone
 	}
 	return false

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/pgdbm/pgdbm/internal/migfile"
+
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // inParts runs a migration that does not fit into one message: because it has rows for COPY ... FROM stdin, as pg_dump writes
 // them, which are sent between two messages, or because it is so large that the server would need much memory for it.
 func (r *run) inParts(ctx context.Context, st *state, j job) error {
-	texts, err := j.script().expand(r.target.name)
+	texts, err := j.script().Expand(r.target.name)
 	if err != nil {
 		return r.failed(j, err)
 	}
@@ -54,14 +56,14 @@ func (r *run) parts(ctx context.Context, j job, texts []string) error {
 		if err := r.session.checkEncoding(ctx); err != nil {
 			return r.jobFailed(j, i, -1, err)
 		}
-		if s := j.script().statements[i]; s.copies {
+		if s := j.script().Statements[i]; s.HasRows {
 			if err := r.statement(ctx, s, texts[i]); err != nil {
 				return r.jobFailed(j, i, offset(err, texts[i]), err)
 			}
 			continue
 		}
 		m := r.newMessage()
-		for ; i < len(texts) && m.text.Len() < batchBytes && !j.script().statements[i].copies; i++ {
+		for ; i < len(texts) && m.text.Len() < batchBytes && !j.script().Statements[i].HasRows; i++ {
 			m.addStatement(works, i, texts[i])
 		}
 		i--
@@ -74,13 +76,13 @@ func (r *run) parts(ctx context.Context, j job, texts []string) error {
 }
 
 // statement runs one statement, with its rows if it is COPY.
-func (r *run) statement(ctx context.Context, s statement, text string) error {
-	if !s.copies {
+func (r *run) statement(ctx context.Context, s migfile.Statement, text string) error {
+	if !s.HasRows {
 		_, err := r.session.send(ctx, text)
 		return err
 	}
 	return r.session.interruptible(ctx, func(ctx context.Context, pg *pgconn.PgConn) error {
-		_, err := pg.CopyFrom(ctx, strings.NewReader(s.rows), text)
+		_, err := pg.CopyFrom(ctx, strings.NewReader(s.Rows), text)
 		return err
 	})
 }
@@ -93,3 +95,6 @@ func offset(err error, text string) int {
 	}
 	return byteOffset(text, int(pgErr.Position))
 }
+
+// inParts reports whether a script does not go into one message.
+func inParts(s *migfile.Script) bool { return s.HasRows() || len(s.Text) > batchBytes }

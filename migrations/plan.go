@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/pgdbm/pgdbm/internal/migfile"
 )
 
 // job is one step of a run.
@@ -57,7 +59,7 @@ func (j job) function() Func {
 }
 
 // script returns the SQL of the job, or nil.
-func (j job) script() *script {
+func (j job) script() *migfile.Script {
 	switch j.kind {
 	case applyJob, reapplyJob:
 		return j.m.up
@@ -70,13 +72,13 @@ func (j job) script() *script {
 // fitsInMessage reports whether the job is one transaction of nothing but statements.
 func (j job) fitsInMessage() bool {
 	script := j.script()
-	return j.function() == nil && (script == nil || !script.noTransaction && !script.inParts())
+	return j.function() == nil && (script == nil || !script.NoTransaction && !inParts(script))
 }
 
 // changesSession reports whether the job's SQL may leave something in the session.
 func (j job) changesSession() bool {
 	script := j.script()
-	return script != nil && script.sessionState()
+	return script != nil && script.SessionState()
 }
 
 // saving returns the statement that puts the settings aside which the job may change, or "".
@@ -84,7 +86,7 @@ func (j job) saving() string {
 	if !j.changesSession() {
 		return ""
 	}
-	return saving(ownSettings(j.script().text))
+	return saving(ownSettings(j.script().Text))
 }
 
 // DriftError says how the files and the history of a schema contradict each other. The files are in the order of their
@@ -137,7 +139,7 @@ func (s *source) drift(t target, st *state) *DriftError {
 		case m.Kind == Repeatable:
 		case row != nil && row.checksum == undoBegun:
 			e.HalfUndone = append(e.HalfUndone, m.File)
-		case row == nil && slices.Contains(st.begun, m.File) && (m.up == nil || !m.up.noTransaction):
+		case row == nil && slices.Contains(st.begun, m.File) && (m.up == nil || !m.up.NoTransaction):
 			e.HalfDone = append(e.HalfDone, m.File) // it would begin anew
 		case row == nil && last != nil && m.Version < last.Version:
 			e.OutOfOrder = append(e.OutOfOrder, m.File)

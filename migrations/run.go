@@ -207,9 +207,9 @@ func (r *run) some(ctx context.Context, st *state, jobs []job) (done int, err er
 	switch {
 	case jobs[0].function() != nil:
 		return 1, r.callFunction(ctx, st, jobs[0])
-	case script != nil && script.noTransaction:
+	case script != nil && script.NoTransaction:
 		return 1, r.withoutTransaction(ctx, st, jobs[0])
-	case script != nil && script.inParts():
+	case script != nil && inParts(script):
 		return 1, r.inParts(ctx, st, jobs[0])
 	}
 	return r.batch(ctx, st, jobs)
@@ -258,7 +258,7 @@ func (r *run) message(st *state, jobs []job) (*message, error) {
 		var texts []string
 		if script := j.script(); script != nil {
 			var err error
-			if texts, err = script.expand(r.target.name); err != nil {
+			if texts, err = script.Expand(r.target.name); err != nil {
 				return nil, r.failed(j, err)
 			}
 		}

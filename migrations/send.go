@@ -114,7 +114,7 @@ func (r *run) jobFailed(j job, statement, offset int, err error) error {
 	if statement >= 0 {
 		failed.locate(j.script(), statement, r.target, offset)
 	}
-	if script := j.script(); hasCode(err, activeTransaction) && (script == nil || !script.once) {
+	if hasCode(err, activeTransaction) && r.target.module != "" {
 		failed.note("put the line -- pgdbm:no-transaction into the file, so that each of its statements runs on its own")
 	}
 	if r.lockTimeout > 0 && hasCode(err, lockNotAvailable, deadlockDetected) {

@@ -1,17 +1,11 @@
 package migrations
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
-	"path"
-	"slices"
-	"strings"
-)
 
-// undoFolder holds undo files. The Python library does not read it; it would run an undo next to its migration.
-const undoFolder = "down"
+	"github.com/pgdbm/pgdbm/internal/migfile"
+)
 
 // source is all that there is to migrate with, checked and ready to run.
 type source struct {
@@ -19,168 +13,87 @@ type source struct {
 	byFile     map[string]*migration
 }
 
-// readSource reads the migrations in files, which may be nil if there are functions, and checks all of them, so that
-// nothing runs when anything is wrong. The error joins a [*SourceError] for each thing that is, or wraps ErrNoMigrations.
+// readSource reads the migrations in files, which may be nil if there are functions. The error joins a [*SourceError] for each thing
+// that is wrong, or wraps [ErrNoMigrations].
 func readSource(files fs.FS, functions []goMigration) (*source, error) {
-	r := reader{files: files, folder: ".", byFile: map[string]*migration{}, byVersion: map[int64]*migration{}}
-	if files != nil {
-		if err := r.readFiles(); err != nil {
-			return nil, err
-		}
+	listed := make([]migfile.Function, len(functions))
+	for i, f := range functions {
+		listed[i] = migfile.Function{Version: f.version, Name: f.name, Up: f.up != nil, Down: f.down != nil}
 	}
-	for _, f := range functions {
-		if err := f.check(); err != nil {
-			r.problem(err)
-			continue
-		}
-		r.add(f.migration())
-	}
-	for _, undo := range r.undos {
-		r.addUndo(undo)
-	}
-	r.readScripts()
-	if len(r.problems) > 0 {
-		return nil, errors.Join(r.problems...)
-	}
-	if len(r.migrations) == 0 {
-		return nil, r.nothing()
-	}
-	slices.SortFunc(r.migrations, inOrder)
-	return &source{migrations: r.migrations, byFile: r.byFile}, nil
-}
-
-// inOrder compares migrations by when they run.
-func inOrder(a, b *migration) int {
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Name, b.Name))
-}
-
-// reader collects migrations, and what is wrong with them.
-type reader struct {
-	files      fs.FS
-	folder     string // where the migrations are
-	migrations []*migration
-	byFile     map[string]*migration
-	byVersion  map[int64]*migration // the versioned ones
-	names      map[*migration]fileName
-	undos      []undo
-	problems   []error
-}
-
-// undo is an undo's file, before its migration is known.
-type undo struct {
-	fileName
-	path string
-}
-
-func (r *reader) problem(err error) { r.problems = append(r.problems, err) }
-
-func (r *reader) wrong(file, reason string, values ...any) {
-	r.problem(&SourceError{File: printable(file), Reason: fmt.Sprintf(reason, values...)})
-}
-
-// readFiles finds the files and reads their names.
-func (r *reader) readFiles() (err error) {
-	if r.folder, err = findFolder(r.files); err != nil {
-		return err
-	}
-	names, undos, err := readNames(r.files, r.folder, func(e *SourceError) { r.problem(e) })
+	found, err := migfile.Read(files, listed)
 	if err != nil {
-		return err
+		return nil, sourceError(err)
 	}
-	r.undos = undos
-	r.names = make(map[*migration]fileName, len(names))
-	for _, n := range names {
-		m := &migration{
-			Migration: Migration{Version: n.version, Name: n.name, File: n.file, Kind: n.kind},
-			up:        &script{file: path.Join(r.folder, n.file)},
+	s := &source{byFile: make(map[string]*migration, len(found))}
+	for _, f := range found {
+		m := &migration{up: f.Up, down: f.Down, Migration: Migration{Version: f.Version, Name: f.Name, File: f.File, Kind: Kind(f.Kind),
+			NoTransaction: f.NoTransaction, Go: f.Go, Undoable: f.Undoable, Checksum: f.Checksum}}
+		for _, g := range functions {
+			if f.Go && g.version == f.Version {
+				m.upFunc, m.downFunc = g.up, g.down
+			}
 		}
-		if r.add(m) {
-			r.names[m] = n
+		s.migrations, s.byFile[m.File] = append(s.migrations, m), m
+	}
+	return s, nil
+}
+
+// Dir returns the files of a folder on the disk, like [os.DirFS], but no symbolic link in it leads out of the folder,
+// whoever may write there ([os.Root] sees to that). The folder itself may be a link.
+//
+// The folder is opened anew for each operation, so there is nothing to close, and a missing folder is an error when it
+// is first read. The result is safe for concurrent use and implements [fs.ReadDirFS], [fs.ReadFileFS], [fs.StatFS] and
+// [fs.ReadLinkFS].
+func Dir(path string) fs.FS { return migfile.Dir(path) }
+
+// Create writes the file for the next migration into a folder and returns its path. Name says what the migration does:
+// "Add users!" makes add_users of it. Letters and digits are kept, in lower case. A name that begins with R__ makes a
+// repeatable migration.
+//
+// The file is named like the one with the highest version in the folder, or 001_add_users.sql if there is none. A number
+// keeps its width, and a timestamp is the time in UTC, or a second after the last one if that is later. Versions of Go
+// functions are not known here. In the style of golang-migrate there are two files, and the path is that of .up.sql; a
+// folder that has a folder down gets a file there too. As for [New], the files may be in the only folder of dir that has
+// any.
+//
+// The files hold nothing but a comment, and until there is a statement, [New] refuses them. Create never overwrites a
+// file: its error is [fs.ErrExist] then. It is a [*SourceError] if the folder has files that are no migration's.
+func Create(dir, name string) (string, error) {
+	file, err := migfile.Create(dir, name)
+	return file, sourceError(err)
+}
+
+// ErrNoMigrations says that there is nothing to migrate with: no migration file where they are looked for, and no Go
+// function. The error that wraps it says where it looked.
+var ErrNoMigrations = migfile.ErrNoMigrations
+
+// SourceError says what is wrong with a migration before it runs: with its file's name, with the file's text, or with
+// a Go function, whose File is like 001_create_users.go. Errors of several files come together, joined as by [errors.Join].
+type SourceError struct {
+	File   string // the file's path in the file system, such as migrations/001_create_users.sql
+	Line   int    // from 1; 0 if the error has no place in the file
+	Column int    // in characters, from 1; 0 as Line
+	Reason string // what is wrong, and what to do
+	Err    error  // the cause, or nil
+}
+
+// Error names the file, the place, the reason and the cause.
+func (e *SourceError) Error() string { return (*migfile.Error)(e).Error() }
+
+// Unwrap returns the cause.
+func (e *SourceError) Unwrap() error { return e.Err }
+
+// sourceError makes the errors of package migfile, which may be joined, those of this package.
+func sourceError(err error) error {
+	switch e := err.(type) { //nolint:errorlint // those themselves, not what they wrap
+	case *migfile.Error:
+		return (*SourceError)(e)
+	case interface{ Unwrap() []error }:
+		all := make([]error, len(e.Unwrap()))
+		for i, one := range e.Unwrap() {
+			all[i] = sourceError(one)
 		}
+		return errors.Join(all...)
 	}
-	return nil
-}
-
-// add adds a migration, unless there is one with its version.
-func (r *reader) add(m *migration) bool {
-	r.byFile[m.File] = m
-	if m.Kind == Versioned {
-		if other := r.byVersion[m.Version]; other != nil {
-			r.wrong(r.pathOf(m), "version %d is that of %s too: give one of them another version", m.Version, other.File)
-			return false
-		}
-		r.byVersion[m.Version] = m
-	}
-	r.migrations = append(r.migrations, m)
-	return true
-}
-
-// pathOf returns what to call the migration in an error.
-func (r *reader) pathOf(m *migration) string {
-	if m.Go {
-		return m.File
-	}
-	return m.up.file
-}
-
-// addUndo finds the migration that the undo belongs to.
-func (r *reader) addUndo(u undo) {
-	m, other := r.byFile[u.upFile()], r.byVersion[u.version]
-	switch {
-	case u.kind == Repeatable:
-		r.wrong(u.path, "a repeatable migration has no undo: the next change of its file replaces it. Remove the file")
-	case m != nil && m.down != nil:
-		r.wrong(u.path, "%s undoes %s too: remove one of them", m.down.file, m.File)
-	case m != nil:
-		m.down, m.Undoable = &script{file: u.path}, true
-	case other != nil && other.Go:
-		r.wrong(u.path, "version %d is the Go function %s, which has its undo in Go: remove the file", u.version, other.Name)
-	case other != nil:
-		r.wrong(u.path, "it undoes no migration, because %s does not exist: if it is for %s, call it %s",
-			path.Join(r.folder, u.upFile()), other.File, path.Join(r.folder, r.names[other].undoFile()))
-	default:
-		r.wrong(u.path, "it undoes no migration, because %s does not exist: remove it, or bring that file back",
-			path.Join(r.folder, u.upFile()))
-	}
-}
-
-// readScripts reads the text of all files.
-func (r *reader) readScripts() {
-	for _, m := range r.migrations {
-		if m.up != nil {
-			m.up = r.readScript(m.up)
-			m.Checksum, m.NoTransaction = m.up.checksum, m.up.noTransaction
-		}
-		if m.down != nil {
-			m.down = r.readScript(m.down)
-		}
-	}
-}
-
-// readScript reads the text of a file of which only the name is known so far.
-func (r *reader) readScript(named *script) *script {
-	content, err := readFile(r.files, named.file)
-	if err != nil {
-		r.problem(err)
-		return named
-	}
-	read, err := newScript(named.file, content)
-	if err != nil {
-		r.problem(err)
-		return named
-	}
-	return read
-}
-
-// nothing returns the error for no migrations at all.
-func (r *reader) nothing() error {
-	if r.files == nil {
-		return fmt.Errorf("%w: pass a file system that has some, such as an embed.FS, or register Go functions with "+
-			"migrations.Go", ErrNoMigrations)
-	}
-	looked := "in the root of the file system"
-	if folders, _, err := subfolders(r.files); err == nil && len(folders) > 0 {
-		looked += " and in " + strings.Join(folders, ", ")
-	}
-	return fmt.Errorf("%w: no .sql file %s; if they are in another folder, pass it with fs.Sub", ErrNoMigrations, looked)
+	return err
 }

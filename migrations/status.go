@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pgdbm/pgdbm/schemadb"
@@ -224,27 +223,11 @@ func (m *Migrator) Plan(ctx context.Context) ([]Planned, error) {
 		if j.m.up == nil {
 			continue
 		}
-		texts, err := j.m.up.expand(t.name)
+		texts, err := j.m.up.Expand(t.name)
 		if err != nil {
 			return nil, err
 		}
-		planned[i].SQL = j.m.up.join(texts)
+		planned[i].SQL = j.m.up.Join(texts)
 	}
 	return planned, nil
-}
-
-// join returns the statements as one text that psql could run.
-func (s *script) join(texts []string) string {
-	var b strings.Builder
-	for i, text := range texts {
-		b.WriteString(text)
-		if !strings.HasSuffix(text, ";") {
-			b.WriteString("\n;")
-		}
-		b.WriteByte('\n')
-		if s.statements[i].copies {
-			b.WriteString(s.statements[i].rows + "\\.\n")
-		}
-	}
-	return b.String()
 }

@@ -1,4 +1,4 @@
-package migrations
+package migfile
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// checkLinks returns a [*SourceError] if a symbolic link on the way to name, or name itself, leads out of files, as
+// checkLinks returns a [*Error] if a symbolic link on the way to name, or name itself, leads out of files, as
 // [os.DirFS] allows. Links within files are good: Kubernetes mounts a ConfigMap that way. In a file system without
 // links, there is nothing to check.
 func checkLinks(files fs.FS, name string) error {
@@ -62,12 +62,12 @@ func leadsOut(files fs.FS, name string) (outside bool, err error) {
 }
 
 func leaves(name string) error {
-	return &SourceError{File: printable(name), Reason: "a symbolic link leads out of the folder of the migrations: " +
+	return &Error{File: printable(name), Reason: "a symbolic link leads out of the folder of the migrations: " +
 		"copy what it points to into the folder"}
 }
 
 func cannotRead(name string, err error) error {
-	return &SourceError{File: printable(name), Reason: "it cannot be read", Err: err}
+	return &Error{File: printable(name), Reason: "it cannot be read", Err: err}
 }
 
 // readFile reads a file that no link takes out of files.
@@ -80,7 +80,7 @@ func readFile(files fs.FS, name string) ([]byte, error) {
 		return nil, cannotRead(name, err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, &SourceError{File: name, Reason: "it is no regular file: remove it"}
+		return nil, &Error{File: name, Reason: "it is no regular file: remove it"}
 	}
 	content, err := fs.ReadFile(files, name)
 	if err != nil {

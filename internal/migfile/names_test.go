@@ -1,4 +1,4 @@
-package migrations
+package migfile
 
 import (
 	"math"
@@ -67,7 +67,7 @@ func TestParseNameRefuses(t *testing.T) {
 		"001_name.Sql":                 "lower case",
 		"001_name.UP.sql":              "one .up or .down in lower case",
 		"001_name.Down.sql":            "one .up or .down in lower case",
-		"001_name.up.down.sql":         "one .up or .down in lower case",
+		"001_name.up.Down.sql":         "one .up or .down in lower case",
 		"R__name.down.sql":             "no undo",
 		"R__name.up.sql":               "no undo",
 		"9223372036854775808_name.sql": "64 bits",

@@ -1,4 +1,4 @@
-package migrations
+package migfile
 
 import (
 	"errors"
@@ -30,7 +30,7 @@ func TestNoTransaction(t *testing.T) {
 		"-- pgdbm is a library\n-- pgdbm's schema\n-- pgdbmx: y\n-- no transaction\nSELECT 1": false,
 		"-- no transaction\n/* goose */ -- goose\n-- migrate: up\n-- create above\nSELECT 1;": false,
 	} {
-		if got := mustScript(t, text).noTransaction; got != want {
+		if got := mustScript(t, text).NoTransaction; got != want {
 			t.Errorf("%q: %v", text, got)
 		}
 	}
@@ -47,8 +47,8 @@ func TestMisspeltDirective(t *testing.T) {
 		"/* pgdbm:no-transaction */", "/* pgdbm:\nno-transaction */", "/* a */-- pgdbm:no-transaction", "-- pgdbm:no transaction",
 		"COPY a FROM stdin; -- pgdbm:no-transaction\n\\.", "-- @pgdbm:no-transaction", "-- pgdbm:no-transaction\u00a0",
 	} {
-		_, err := newScript("001_a.sql", []byte("SELECT 1;\n"+line+"\nSELECT 1;"))
-		var e *SourceError
+		_, err := NewScript("001_a.sql", []byte("SELECT 1;\n"+line+"\nSELECT 1;"))
+		var e *Error
 		at := strings.Index(line, "--")
 		if block := strings.Index(line, "/*"); block >= 0 && at < 0 {
 			at = block
@@ -70,8 +70,8 @@ func TestOtherTools(t *testing.T) {
 		"-- +migrate Up": "sql-migrate", "-- migrate:up": "dbmate", "-- migrate:down transaction:false": "dbmate",
 		"---- create above / drop below ----": "tern",
 	} {
-		_, err := newScript("001_a.sql", []byte("SELECT 1;\n"+line+"\nDROP TABLE a;"))
-		var e *SourceError
+		_, err := NewScript("001_a.sql", []byte("SELECT 1;\n"+line+"\nDROP TABLE a;"))
+		var e *Error
 		if !errors.As(err, &e) || e.Line != 2 || !strings.Contains(e.Reason, "a command to "+tool+",") {
 			t.Errorf("%q: %v", line, err)
 		}

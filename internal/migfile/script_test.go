@@ -1,4 +1,4 @@
-package migrations
+package migfile
 
 import (
 	"errors"
@@ -13,9 +13,9 @@ import (
 var updateScripts = flag.Bool("update-scripts", false, "write the golden files of scripts")
 
 // mustScript reads a text that is good.
-func mustScript(t *testing.T, text string) *script {
+func mustScript(t *testing.T, text string) *Script {
 	t.Helper()
-	s, err := newScript("001_create_users.sql", []byte(text))
+	s, err := NewScript("001_create_users.sql", []byte(text))
 	if err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}
@@ -48,23 +48,23 @@ func TestScriptGolden(t *testing.T) {
 }
 
 // showScript writes what is known about a script, and each statement with its place and its rows.
-func showScript(t *testing.T, s *script) string {
+func showScript(t *testing.T, s *Script) string {
 	t.Helper()
-	texts, err := s.expand("My app")
+	texts, err := s.Expand("My app")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "no transaction %v, session state %v, copies %v\n", s.noTransaction, s.sessionState(), s.copies())
+	fmt.Fprintf(&b, "no transaction %v, session state %v, copies %v\n", s.NoTransaction, s.SessionState(), s.HasRows())
 	for i, text := range texts {
-		line, column, _ := s.place(i, "My app", 0)
+		line, column, _ := s.Place(i, "My app", 0)
 		fmt.Fprintf(&b, "line %d, column %d\n", line, column)
 		for part := range strings.Lines(text) {
 			fmt.Fprintf(&b, "    %q\n", part)
 		}
-		if st := s.statements[i]; st.copies {
+		if st := s.Statements[i]; st.HasRows {
 			fmt.Fprintf(&b, "  rows\n")
-			for part := range strings.Lines(st.rows) {
+			for part := range strings.Lines(st.Rows) {
 				fmt.Fprintf(&b, "    %q\n", part)
 			}
 		}
@@ -106,10 +106,10 @@ func TestScriptRefuses(t *testing.T) {
 		"pair on its own":   {"-- pgdbm:no-transaction\nBEGIN;\nSELECT 1;\nCOMMIT;", "2:1", []string{"BEGIN: ", "runs on its own"}},
 		"ROLLBACK, no pair": {"-- pgdbm:no-transaction\nSELECT 1; ROLLBACK;", "2:11", []string{"ROLLBACK: ", "runs on its own"}},
 	} {
-		_, err := newScript("sql/001_a.sql", []byte(test.text))
-		var e *SourceError
+		_, err := NewScript("sql/001_a.sql", []byte(test.text))
+		var e *Error
 		if !errors.As(err, &e) || e.File != "sql/001_a.sql" || fmt.Sprintf("%d:%d", e.Line, e.Column) != test.place {
-			t.Errorf("%s: %v; want a *SourceError at %s", name, err, test.place)
+			t.Errorf("%s: %v; want a *Error at %s", name, err, test.place)
 			continue
 		}
 		if e.Line > 0 {
@@ -126,18 +126,18 @@ func TestScriptRefuses(t *testing.T) {
 	}
 }
 
-// TestScriptText wants the text that runs to be what the checksum is made of: LF only, and no BOM.
+// TestScriptText wants the bytes of the file to be what runs, but for the BOM, and only the checksum to be made of LF.
 func TestScriptText(t *testing.T) {
 	t.Parallel()
-	s := mustScript(t, bom+"SELECT 'a\r\nb';\rCOPY t FROM stdin;\r\n1\r\n\\.\r\n")
-	if s.text != "SELECT 'a\nb';\nCOPY t FROM stdin;\n1\n\\.\n" || s.statements[0].sql.Text != "SELECT 'a\nb';" ||
-		s.statements[1].rows != "1\n" {
-		t.Errorf("%q, %+v", s.text, s.statements)
+	s := mustScript(t, bom+"SELECT 'a\r\nb\rc';\rCOPY t FROM stdin;\r\n1\r\n\\.\r\n")
+	if s.Text != "SELECT 'a\r\nb\rc';\rCOPY t FROM stdin;\r\n1\r\n\\.\r\n" || s.Statements[0].SQL.Text != "SELECT 'a\r\nb\rc';" ||
+		s.Statements[1].Rows != "1\r\n" {
+		t.Errorf("%q, %+v", s.Text, s.Statements)
 	}
-	if want := checksum(bom + s.text); s.checksum != want || s.checksum == checksum(s.text) {
-		t.Errorf("checksum %s, want %s", s.checksum, want)
+	if want := Checksum(bom + normalize(s.Text)); s.Checksum != want || s.Checksum == Checksum(s.Text) {
+		t.Errorf("checksum %s, want %s", s.Checksum, want)
 	}
-	if mustScript(t, "BEGIN;\nSELECT 1;\nCOMMIT;").checksum != checksum("BEGIN;\nSELECT 1;\nCOMMIT;") {
+	if mustScript(t, "BEGIN;\nSELECT 1;\nCOMMIT;").Checksum != Checksum("BEGIN;\nSELECT 1;\nCOMMIT;") {
 		t.Error("the checksum lacks the pair of BEGIN and COMMIT")
 	}
 }
@@ -160,21 +160,21 @@ func TestScriptPlace(t *testing.T) {
 		{"My app", "missing", 4, 2, "\tmissing;"},
 		{"My app", ";", 4, 9, "\tmissing;"},
 	} {
-		texts, err := s.expand(test.schema)
+		texts, err := s.Expand(test.schema)
 		if err != nil {
 			t.Fatal(err)
 		}
-		line, column, text := s.place(1, test.schema, strings.Index(texts[1], test.at))
+		line, column, text := s.Place(1, test.schema, strings.Index(texts[1], test.at))
 		if line != test.line || column != test.column || text != test.text {
 			t.Errorf("%s: %d, %d, %q; want %+v", test.at, line, column, text, test)
 		}
 	}
-	if line, column, text := s.place(0, "a", 0); line != 1 || column != 1 || text != "SELECT 1;" {
+	if line, column, text := s.Place(0, "a", 0); line != 1 || column != 1 || text != "SELECT 1;" {
 		t.Errorf("%d, %d, %q", line, column, text)
 	}
 	last := mustScript(t, "SELECT 1") // no line end
 	for _, offset := range []int{-1, 8, 1000} {
-		if line, column, text := last.place(0, "a", offset); line != 1 || column != max(1, min(offset+1, 9)) || text != "SELECT 1" {
+		if line, column, text := last.Place(0, "a", offset); line != 1 || column != max(1, min(offset+1, 9)) || text != "SELECT 1" {
 			t.Errorf("offset %d: %d, %d, %q", offset, line, column, text)
 		}
 	}
@@ -183,8 +183,8 @@ func TestScriptPlace(t *testing.T) {
 func TestScriptExpandRefuses(t *testing.T) {
 	t.Parallel()
 	s := mustScript(t, "SELECT 1;\nDO $a$ BEGIN\n  PERFORM {{schema}}.f();\nEND $a$;\n")
-	_, err := s.expand("x$a$y")
-	var e *SourceError
+	_, err := s.Expand("x$a$y")
+	var e *Error
 	if !errors.As(err, &e) || e.Line != 3 || e.Column != 11 || !strings.Contains(e.Reason, "another tag") {
 		t.Errorf("%v", err)
 	}
@@ -200,13 +200,13 @@ func TestScriptSessionState(t *testing.T) {
 		"CREATE TEMP TABLE a (b int);":                            true,
 		"COPY a FROM stdin;\nSET search_path = b;\n\\.\nSELECT 1": false,
 	} {
-		if got := mustScript(t, text).sessionState(); got != want {
+		if got := mustScript(t, text).SessionState(); got != want {
 			t.Errorf("%s: %v", text, got)
 		}
 	}
 }
 
-// FuzzScript checks that any text is refused with a *SourceError for a place in it, or has statements that come from it.
+// FuzzScript checks that any text is refused with a *Error for a place in it, or has statements that come from it.
 func FuzzScript(f *testing.F) {
 	files, err := filepath.Glob(filepath.Join("testdata", "scripts", "*.sql"))
 	if err != nil || len(files) == 0 {
@@ -222,21 +222,21 @@ func FuzzScript(f *testing.F) {
 	f.Add("BEGIN; COPY a FROM stdin;\n1\n\\.\nCOMMIT;")
 	f.Add(bom + "-- pgdbm:no-transaction\r\nSELECT E'\\'';/* /* */-- a\r*/")
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := newScript("001_a.sql", []byte(text))
-		var e *SourceError
+		s, err := NewScript("001_a.sql", []byte(text))
+		var e *Error
 		if err != nil {
 			if !errors.As(err, &e) || e.Line > strings.Count(normalize(text), "\n")+1 {
 				t.Fatalf("%q: %v", text, err)
 			}
 			return
 		}
-		for i, st := range s.statements {
-			if !strings.HasPrefix(s.text[st.start:], st.sql.Text) || st.rows != "" && !st.copies {
+		for i, st := range s.Statements {
+			if !strings.HasPrefix(s.Text[st.Start:], st.SQL.Text) || st.Rows != "" && !st.HasRows {
 				t.Fatalf("%q: %+v", text, st)
 			}
-			s.place(i, "a", len(text))
+			s.Place(i, "a", len(text))
 		}
-		if _, err := s.expand("a"); err != nil && !errors.As(err, &e) {
+		if _, err := s.Expand("a"); err != nil && !errors.As(err, &e) {
 			t.Fatalf("%q: %v", text, err)
 		}
 	})

@@ -1,4 +1,4 @@
-package migrations
+package migfile
 
 import (
 	"strings"
@@ -21,7 +21,7 @@ func TestChecksum(t *testing.T) {
 			"7be993619cfb3fea9357d06dcb8721035186f5020a346c779fa2e69b9485f7c2"},
 		"beyond the basic plane": {"SELECT '😀';", "b0981a140eaee0d62f8b372d991e670cd36ae3bf27a5e8fe9496f4099556db1b"},
 	} {
-		if got := checksum(test.text); got != test.want {
+		if got := Checksum(test.text); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}
@@ -41,10 +41,10 @@ func TestPythonSpace(t *testing.T) {
 
 func TestGoChecksum(t *testing.T) {
 	t.Parallel()
-	if a, b := goChecksum(1, "fill"), goChecksum(1, "fill"); a != b || len(a) != 64 {
+	if a, b := functionChecksum(1, "fill"), functionChecksum(1, "fill"); a != b || len(a) != 64 {
 		t.Errorf("%q, %q", a, b)
 	}
-	if goChecksum(1, "fill") == goChecksum(2, "fill") || goChecksum(1, "fill") == goChecksum(1, "empty") {
+	if functionChecksum(1, "fill") == functionChecksum(2, "fill") || functionChecksum(1, "fill") == functionChecksum(1, "empty") {
 		t.Error("it does not depend on version and name")
 	}
 }

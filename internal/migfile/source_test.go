@@ -1,7 +1,6 @@
-package migrations
+package migfile
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-
-	"github.com/pgdbm/pgdbm/schemadb"
 )
 
 // sourceFiles makes a file system of names. The text of each is a statement with its name in a comment.
@@ -22,25 +19,23 @@ func sourceFiles(names ...string) fstest.MapFS {
 	return files
 }
 
-func goUp(context.Context, *schemadb.Tx) error { return nil }
-
 func TestSourceOrder(t *testing.T) {
 	t.Parallel()
 	files := sourceFiles("R__b.sql", "R__a-b.sql", "R__a.sql", "10_ten.sql", "2_two.sql", "001_one.sql", "0_zero.sql",
 		"V3__three.sql", "20260101_120000_stamp.sql", "0004_four.up.sql", "0004_four.down.sql", "down/2_two.sql")
-	s, err := readSource(files, []goMigration{
-		{version: 5, name: "five", up: goUp, down: goUp}, {version: 11, name: "eleven", up: goUp},
+	s, err := Read(files, []Function{
+		{Version: 5, Name: "five", Up: true, Down: true}, {Version: 11, Name: "eleven", Up: true},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, m := range s.migrations {
-		line := fmt.Sprintf("%d %s %s %s", m.Version, m.Name, m.File, m.Kind)
+	for _, m := range s {
+		line := fmt.Sprintf("%d %s %s %s", m.Version, m.Name, m.File, []string{"versioned", "repeatable"}[m.Kind])
 		if m.Undoable {
 			line += " undoable"
 		}
-		if m.Undoable != (m.down != nil || m.downFunc != nil) || m.Go != (m.upFunc != nil) || m.Go != (m.up == nil) {
+		if !m.Go && m.Undoable != (m.Down != nil) || m.Go != (m.Up == nil) {
 			t.Errorf("%+v", m)
 		}
 		if len(m.Checksum) != 64 {
@@ -58,12 +53,12 @@ func TestSourceOrder(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if four := s.migrations[4]; four.up.file != "0004_four.up.sql" || four.down.file != "0004_four.down.sql" ||
-		four.Checksum != checksum("SELECT 1; -- 0004_four.up.sql") || four.Checksum != four.up.checksum {
+	if four := s[4]; four.Up.File != "0004_four.up.sql" || four.Down.File != "0004_four.down.sql" ||
+		four.Checksum != Checksum("SELECT 1; -- 0004_four.up.sql") || four.Checksum != four.Up.Checksum {
 		t.Errorf("%+v", four)
 	}
-	if two := s.migrations[2]; two.down.file != "down/2_two.sql" || len(two.down.statements) != 1 {
-		t.Errorf("%+v", two.down)
+	if two := s[2]; two.Down.File != "down/2_two.sql" || len(two.Down.Statements) != 1 {
+		t.Errorf("%+v", two.Down)
 	}
 }
 
@@ -86,12 +81,12 @@ func TestSourceFolder(t *testing.T) {
 		"a file called down":    {sourceFiles("001_a.sql", "down"), "001_a.sql"},
 		"hidden files in down/": {sourceFiles("001_a.sql", "down/.001_b.sql"), "001_a.sql"},
 	} {
-		s, err := readSource(test.files, nil)
-		if err != nil || len(s.migrations) != 1 || s.migrations[0].up.file != test.want {
+		s, err := Read(test.files, nil)
+		if err != nil || len(s) != 1 || s[0].Up.File != test.want {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if m := s.migrations[0]; m.Undoable != (name == "undo in the folder") || strings.Contains(m.File, "/") {
+		if m := s[0]; m.Undoable != (name == "undo in the folder") || strings.Contains(m.File, "/") {
 			t.Errorf("%s: %+v", name, m)
 		}
 	}
@@ -103,7 +98,7 @@ func TestSourceRefuses(t *testing.T) {
 	long := "001_" + strings.Repeat("a", 248) + ".sql"
 	for name, test := range map[string]struct {
 		files     fstest.MapFS
-		functions []goMigration
+		functions []Function
 		file      string
 		parts     []string
 	}{
@@ -123,9 +118,9 @@ func TestSourceRefuses(t *testing.T) {
 		"split and not": {sourceFiles("20260101120000_a.sql", "20260101_120000_b.sql"), nil, "20260101_120000_b.sql",
 			[]string{"version 20260101120000 ", "20260101120000_a.sql"}},
 		"plain and .up.sql": {sourceFiles("1_a.sql", "1_a.up.sql"), nil, "1_a.up.sql", []string{"version 1 ", "1_a.sql"}},
-		"file and function": {sourceFiles("001_a.sql"), []goMigration{{version: 1, name: "b", up: goUp}}, "001_b.go",
+		"file and function": {sourceFiles("001_a.sql"), []Function{{Version: 1, Name: "b", Up: true}}, "001_b.go",
 			[]string{"version 1 ", "001_a.sql"}},
-		"two functions": {nil, []goMigration{{version: 1, name: "a", up: goUp}, {version: 1, name: "b", up: goUp}}, "001_b.go",
+		"two functions": {nil, []Function{{Version: 1, Name: "a", Up: true}, {Version: 1, Name: "b", Up: true}}, "001_b.go",
 			[]string{"version 1 ", "001_a.go"}},
 		"undo without anything": {sourceFiles("001_a.sql", "down/002_b.sql"), nil, "down/002_b.sql",
 			[]string{"because 002_b.sql does not exist", "remove it"}},
@@ -135,7 +130,7 @@ func TestSourceRefuses(t *testing.T) {
 			[]string{"because s/1_b.up.sql does not", "if it is for 1_a.up.sql, call it s/1_a.down.sql"}},
 		".down.sql for a plain file": {sourceFiles("1_a.sql", "1_a.down.sql"), nil, "1_a.down.sql",
 			[]string{"call it down/1_a.sql"}},
-		"undo of a function": {sourceFiles("down/001_a.sql"), []goMigration{{version: 1, name: "a", up: goUp}}, "down/001_a.sql",
+		"undo of a function": {sourceFiles("down/001_a.sql"), []Function{{Version: 1, Name: "a", Up: true}}, "down/001_a.sql",
 			[]string{"Go function a"}},
 		"undos only": {sourceFiles("down/001_a.sql"), nil, "down/001_a.sql", []string{"bring that file back"}},
 		"undo of repeatable": {sourceFiles("R__a.sql", "down/R__a.sql"), nil, "down/R__a.sql",
@@ -150,10 +145,10 @@ func TestSourceRefuses(t *testing.T) {
 		if test.files != nil {
 			files = test.files
 		}
-		_, err := readSource(files, test.functions)
-		var e *SourceError
+		_, err := Read(files, test.functions)
+		var e *Error
 		if !errors.As(err, &e) || e.File != test.file || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: %v; want one *SourceError for %s", name, err, test.file)
+			t.Errorf("%s: %v; want one *Error for %s", name, err, test.file)
 			continue
 		}
 		for _, part := range append(test.parts, "pgdbm: "+test.file+": ") {
@@ -167,26 +162,26 @@ func TestSourceRefuses(t *testing.T) {
 func TestSourceFunctionsRefused(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		function goMigration
+		function Function
 		part     string
 	}{
-		"nil":         {goMigration{version: 1, name: "a"}, "001_a.go: the function is nil"},
-		"only undo":   {goMigration{version: 1, name: "a", down: goUp}, "001_a.go: the function is nil"},
-		"negative":    {goMigration{version: -1, name: "a", up: goUp}, "negative"},
-		"no name":     {goMigration{version: 1, up: goUp}, "needs a name"},
-		"slash":       {goMigration{version: 1, name: "a/b", up: goUp}, "use letters"},
-		"not UTF-8":   {goMigration{version: 1, name: "a\xff", up: goUp}, "use letters"},
-		"line break":  {goMigration{version: 1, name: "a\nb", up: goUp}, `"001_a\nb.go": the name`},
-		"a long name": {goMigration{version: 1, name: strings.Repeat("a", 249), up: goUp}, "255 characters"},
+		"nil":         {Function{Version: 1, Name: "a"}, "001_a.go: the function is nil"},
+		"only undo":   {Function{Version: 1, Name: "a", Down: true}, "001_a.go: the function is nil"},
+		"negative":    {Function{Version: -1, Name: "a", Up: true}, "negative"},
+		"no name":     {Function{Version: 1, Up: true}, "needs a name"},
+		"slash":       {Function{Version: 1, Name: "a/b", Up: true}, "use letters"},
+		"not UTF-8":   {Function{Version: 1, Name: "a\xff", Up: true}, "use letters"},
+		"line break":  {Function{Version: 1, Name: "a\nb", Up: true}, `"001_a\nb.go": the name`},
+		"a long name": {Function{Version: 1, Name: strings.Repeat("a", 249), Up: true}, "255 characters"},
 	} {
-		_, err := readSource(nil, []goMigration{test.function})
-		var e *SourceError
+		_, err := Read(nil, []Function{test.function})
+		var e *Error
 		if !errors.As(err, &e) || !strings.Contains(err.Error(), test.part) {
 			t.Errorf("%s: %v, want %q", name, err, test.part)
 		}
 	}
-	ok := goMigration{version: 0, name: strings.Repeat("a", 248), up: goUp}
-	if s, err := readSource(nil, []goMigration{ok}); err != nil || len(s.migrations) != 1 {
+	ok := Function{Version: 0, Name: strings.Repeat("a", 248), Up: true}
+	if s, err := Read(nil, []Function{ok}); err != nil || len(s) != 1 {
 		t.Errorf("255 characters: %v", err)
 	}
 }
@@ -196,7 +191,7 @@ func TestSourceManyErrors(t *testing.T) {
 	t.Parallel()
 	files := sourceFiles("001_a.sql", "001_b.sql", "down/001_b.sql", "schema.sql", "down/009_x.sql", "002_c.sql")
 	files["003_d.sql"] = &fstest.MapFile{}
-	_, err := readSource(files, []goMigration{{version: 2, name: "c"}})
+	_, err := Read(files, []Function{{Version: 2, Name: "c"}})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -221,7 +216,7 @@ func TestSourceNothing(t *testing.T) {
 		"empty":   {fstest.MapFS{}, []string{"in the root of the file system;", "fs.Sub"}},
 		"too low": {sourceFiles("db/sql/001_a.sql", "docs/a.md"), []string{"root of the file system and in db, docs;", "fs.Sub"}},
 	} {
-		_, err := readSource(test.files, nil)
+		_, err := Read(test.files, nil)
 		if !errors.Is(err, ErrNoMigrations) {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -232,11 +227,11 @@ func TestSourceNothing(t *testing.T) {
 			}
 		}
 	}
-	if s, err := readSource(fstest.MapFS{}, []goMigration{{name: "a", up: goUp}}); err != nil || len(s.migrations) != 1 {
+	if s, err := Read(fstest.MapFS{}, []Function{{Name: "a", Up: true}}); err != nil || len(s) != 1 {
 		t.Errorf("a function and no files: %v", err)
 	}
-	_, err := readSource(Dir("does/not/exist"), nil)
-	var e *SourceError
+	_, err := Read(Dir("does/not/exist"), nil)
+	var e *Error
 	if !errors.As(err, &e) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no such folder: %v", err)
 	}

@@ -1,4 +1,4 @@
-package migrations
+package migfile
 
 import (
 	"io/fs"

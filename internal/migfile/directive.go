@@ -1,4 +1,4 @@
-package migrations
+package migfile
 
 import (
 	"strings"
@@ -16,13 +16,13 @@ const (
 )
 
 // directives reads the comments of the text for directives, and sets what they say. Rows of COPY have no comments.
-func (s *script) directives(pieces []sqlsplit.Piece) error {
+func (s *Script) directives(pieces []sqlsplit.Piece) error {
 	for _, p := range pieces {
 		end := p.End
 		if p.Kind == sqlsplit.CopyData {
 			end = p.BodyStart
 		}
-		lex, gap := sqllex.At(s.text[:end], p.Start), p.Start
+		lex, gap := sqllex.At(s.Text[:end], p.Start), p.Start
 		for t := lex.Next(); ; t = lex.Next() {
 			if err := s.comments(gap, t.Start); err != nil {
 				return err
@@ -36,13 +36,13 @@ func (s *script) directives(pieces []sqlsplit.Piece) error {
 }
 
 // comments reads the comments in text[start:end], which lies between two tokens and holds nothing else but white space.
-func (s *script) comments(start, end int) error {
+func (s *Script) comments(start, end int) error {
 	for at := start; at < end; {
-		rest := s.text[at:end]
+		rest := s.Text[at:end]
 		size := 1 // of white space
 		switch {
 		case strings.HasPrefix(rest, "--"):
-			if size = strings.IndexByte(rest, '\n'); size < 0 {
+			if size = strings.IndexAny(rest, "\r\n"); size < 0 {
 				size = len(rest)
 			}
 		case strings.HasPrefix(rest, "/*"):
@@ -79,17 +79,17 @@ func blockComment(text string) int {
 
 // comment reads one comment. What looks like a directive but is none is an error: to run in a transaction what was not
 // meant to is worse.
-func (s *script) comment(at int, text string) error {
-	startsLine := at == 0 || s.text[at-1] == '\n'
+func (s *Script) comment(at int, text string) error {
+	startsLine := at == 0 || s.Text[at-1] == '\n' || s.Text[at-1] == '\r'
 	if startsLine && strings.TrimRight(text, " \t\f\v") == noTransaction {
-		s.noTransaction = true
+		s.NoTransaction = true
 		return nil
 	}
 	if looksLikeDirective(text) {
-		return sourceErrorAt(s.file, s.text, at, wrongDirective)
+		return errorAt(s.File, s.Text, at, wrongDirective)
 	}
 	if tool := otherTool(text); tool != "" {
-		return sourceErrorAt(s.file, s.text, at, "this line is a command to "+tool+", and means nothing here, so that a part of "+
+		return errorAt(s.File, s.Text, at, "this line is a command to "+tool+", and means nothing here, so that a part of "+
 			"the file that undoes it would run too: move that part to "+undoFolder+"/, in a file with the same name, and "+
 			"remove such lines")
 	}

@@ -1,4 +1,4 @@
-package migrations
+package migfile
 
 import (
 	"crypto/sha256"
@@ -15,13 +15,13 @@ func normalize(text string) string {
 	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 }
 
-// checksum returns the checksum of a file's text as the Python library computes it. A BOM is part of it, because Python
+// Checksum returns the checksum of a file's text as the Python library computes it. A BOM is part of it, because Python
 // reads it as a character like any other, and one that is no white space.
-func checksum(text string) string { return hash(strings.TrimFunc(normalize(text), isPythonSpace)) }
+func Checksum(text string) string { return hash(strings.TrimFunc(normalize(text), isPythonSpace)) }
 
-// goChecksum returns what stands in the history for a Go function, whose code cannot be hashed. It changes with the
+// functionChecksum returns what stands in the history for a Go function, whose code cannot be hashed. It changes with the
 // version and the name only, so that a corrected function is no changed migration.
-func goChecksum(version int64, name string) string {
+func functionChecksum(version int64, name string) string {
 	return hash(fmt.Sprintf("pgdbm:go:%d:%s", version, name))
 }
 

@@ -1,4 +1,4 @@
-package migrations
+package migfile
 
 import (
 	"cmp"
@@ -37,7 +37,7 @@ const draft = `-- %[1]s
 // any.
 //
 // The files hold nothing but a comment, and until there is a statement, [New] refuses them. Create never overwrites a
-// file: its error is [fs.ErrExist] then. It is a [*SourceError] if the folder has files that are no migration's.
+// file: its error is [fs.ErrExist] then. It is a [*Error] if the folder has files that are no migration's.
 func Create(dir, name string) (string, error) { return create(dir, name, time.Now()) }
 
 func create(dir, name string, now time.Time) (string, error) {
@@ -74,7 +74,7 @@ func takenNames(files fs.FS) (folder string, names []fileName, err error) {
 		return "", nil, err
 	}
 	var problems []error
-	names, undos, err := readNames(files, folder, func(e *SourceError) { problems = append(problems, e) })
+	names, undos, err := readNames(files, folder, func(e *Error) { problems = append(problems, e) })
 	for _, u := range undos {
 		names = append(names, u.fileName)
 	}

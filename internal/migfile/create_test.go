@@ -1,4 +1,4 @@
-package migrations
+package migfile
 
 import (
 	"errors"
@@ -58,7 +58,7 @@ func TestCreate(t *testing.T) {
 		"the style of the last":   {[]string{"001_a.sql", "20260101_120000_b.sql"}, "c", []string{"20260304_030607_c.sql"}},
 		"the only folder":         {[]string{"sql/007_a.sql", "docs/a.md"}, "c", []string{"sql/008_c.sql"}},
 		"letters of others":       {nil, "  Größe_ÄNDERN -- für №7 ", []string{"001_größe_ändern_für_7.sql"}},
-		"up":                      {[]string{"1_a.up.sql"}, "x.up", []string{"2_x_up.up.sql", "2_x_up.down.sql"}},
+		"up":                      {[]string{"1_a.up.sql"}, "x.Up", []string{"2_x_up.up.sql", "2_x_up.down.sql"}},
 	} {
 		tree := map[string]string{}
 		for _, file := range test.there {
@@ -84,7 +84,7 @@ func TestCreateDraft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = readSource(Dir(dir), nil)
+	_, err = Read(Dir(dir), nil)
 	want := "pgdbm: 001_add_users.sql: the file has no statement: write one, or remove the file\n" +
 		"pgdbm: down/001_add_users.sql: the file has no statement: write one, or remove the file"
 	if err == nil || err.Error() != want {
@@ -99,8 +99,8 @@ func TestCreateDraft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s, err := readSource(Dir(dir), nil)
-	if err != nil || len(s.migrations) != 1 || s.migrations[0].NoTransaction || !s.migrations[0].Undoable {
+	s, err := Read(Dir(dir), nil)
+	if err != nil || len(s) != 1 || s[0].NoTransaction || !s[0].Undoable {
 		t.Errorf("%v", err)
 	}
 	if path, err := Create(dir, "next"); err != nil || filepath.Base(path) != "002_next.sql" {

@@ -1,4 +1,4 @@
-package migrations
+package migfile
 
 import (
 	"errors"
@@ -130,7 +130,7 @@ func TestSourceLinkToFile(t *testing.T) {
 	t.Parallel()
 	outside := writeTree(t, map[string]string{"readme": ""})
 	dir := writeTree(t, map[string]string{"readme": "->" + outside + "/readme"})
-	if _, err := readSource(os.DirFS(dir), nil); !errors.Is(err, ErrNoMigrations) {
+	if _, err := Read(os.DirFS(dir), nil); !errors.Is(err, ErrNoMigrations) {
 		t.Errorf("%v", err)
 	}
 }
@@ -141,14 +141,14 @@ func TestSourceLinks(t *testing.T) {
 	for name, test := range linkTrees {
 		dir := writeTree(t, test.files)
 		for kind, files := range map[string]fs.FS{"os.DirFS": os.DirFS(dir), "Dir": Dir(dir), "MapFS": mapTree(test.files)} {
-			s, err := readSource(files, nil)
+			s, err := Read(files, nil)
 			if test.refused == "" {
-				if err != nil || len(s.migrations) != 1 || s.migrations[0].Undoable != (name == "undos inside") {
+				if err != nil || len(s) != 1 || s[0].Undoable != (name == "undos inside") {
 					t.Errorf("%s, %s: %v", name, kind, err)
 				}
 				continue
 			}
-			var e *SourceError
+			var e *Error
 			if !errors.As(err, &e) || e.File != test.refused || !strings.Contains(err.Error(), test.part) {
 				t.Errorf("%s, %s: %v; want %s refused: %s", name, kind, err, test.refused, test.part)
 			}

@@ -1,4 +1,4 @@
-package migrations
+package migfile
 
 import (
 	"fmt"
@@ -33,7 +33,7 @@ func findFolder(files fs.FS) (string, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return "", &SourceError{File: printable(found[1]), Reason: fmt.Sprintf(
+		return "", &Error{File: printable(found[1]), Reason: fmt.Sprintf(
 			"there are .sql files in this folder and in %s: say which has the migrations, with fs.Sub(files, %q)",
 			printable(found[0]), found[0])}
 	case outside != nil:
@@ -94,7 +94,7 @@ func isHidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 // readNames reads the names of the files in the folder, and of the undos there and in its folder down. It calls wrong
 // for each that is no migration's.
-func readNames(files fs.FS, folder string, wrong func(*SourceError)) (ups []fileName, undos []undo, err error) {
+func readNames(files fs.FS, folder string, wrong func(*Error)) (ups []fileName, undos []undo, err error) {
 	undoPath := path.Join(folder, undoFolder)
 	for _, in := range []string{folder, undoPath} {
 		if in == undoPath && !hasUndoFolder(files, folder) {
@@ -111,7 +111,7 @@ func readNames(files fs.FS, folder string, wrong func(*SourceError)) (ups []file
 			n, reason := parseName(name)
 			switch {
 			case reason != "":
-				wrong(&SourceError{File: printable(path.Join(in, name)), Reason: reason})
+				wrong(&Error{File: printable(path.Join(in, name)), Reason: reason})
 			case n.undo || in == undoPath:
 				undos = append(undos, undo{n, path.Join(in, name)})
 			default:

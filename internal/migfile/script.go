@@ -1,0 +1,250 @@
+package migfile
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pgdbm/pgdbm/internal/sqllex"
+	"github.com/pgdbm/pgdbm/internal/sqlsplit"
+	"github.com/pgdbm/pgdbm/internal/template"
+)
+
+const bom = "\ufeff"
+
+// Script is the text of a file and its statements. It does not depend on the schema, never changes, and is safe for
+// concurrent use.
+type Script struct {
+	File          string // its path in the file system
+	Text          string // as the file has it, without a BOM
+	Checksum      string // of the file
+	Statements    []Statement
+	NoTransaction bool
+
+	once  bool // it is not a migration: see ReadOnce
+	locks bool // a statement takes an advisory lock that outlives its transaction
+}
+
+// Statement is one statement of a script.
+type Statement struct {
+	SQL     template.Statement // without the comments before it; with its semicolon, if it has one
+	Start   int                // where it begins in the script's text, in bytes
+	HasRows bool               // it is COPY ... FROM stdin
+	Rows    string             // the rows to send, with the last one's line end; nothing in there is a template
+}
+
+// NewScript reads the text of the file. The error is an [*Error].
+//
+// The text is split before its templates are expanded. The rows of COPY are users' data, where nothing is a template.
+func NewScript(file string, content []byte) (*Script, error) {
+	s := &Script{File: file}
+	if err := s.read(content); err != nil {
+		return nil, err
+	}
+	if len(s.Statements) == 0 {
+		return nil, &Error{File: file, Reason: "the file has no statement: write one, or remove the file"}
+	}
+	return s, nil
+}
+
+// read reads the text, of which only the file's name is known so far.
+func (s *Script) read(content []byte) error {
+	whole := string(content)
+	if err := checkText(s.File, whole); err != nil {
+		return err
+	}
+	s.Text, s.Checksum = strings.TrimPrefix(whole, bom), Checksum(whole)
+	pieces, err := sqlsplit.Split(s.Text)
+	if err != nil {
+		return s.splitError(err)
+	}
+	if err := s.directives(pieces); err != nil {
+		return err
+	}
+	if pieces, err = s.checkTransactions(pieces); err != nil {
+		return err
+	}
+	return s.parse(pieces)
+}
+
+// checkText refuses what no server can read.
+func checkText(file, text string) error {
+	for i, r := range text {
+		if r == 0 {
+			return errorAt(file, text, i, "there is a NUL byte, which PostgreSQL cannot store: save the file as UTF-8")
+		}
+		if r != utf8.RuneError {
+			continue
+		}
+		if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
+			return errorAt(file, text, i, "the text is not UTF-8 from here on: save the file as UTF-8")
+		}
+	}
+	return nil
+}
+
+// checkTransactions takes off the BEGIN and the COMMIT around the whole file, and refuses all other transaction control.
+func (s *Script) checkTransactions(pieces []sqlsplit.Piece) ([]sqlsplit.Piece, error) {
+	remedy := "a transaction cannot begin or end in a file with -- pgdbm:no-transaction, because each of its statements " +
+		"runs on its own: remove the statement"
+	if !s.NoTransaction {
+		inner, _, err := sqlsplit.OuterTransaction(s.Text, pieces)
+		if err != nil {
+			return nil, s.splitError(err)
+		}
+		pieces = inner
+		remedy = "the migration runs in one transaction together with its row in the history, so no statement of the file can " +
+			"control transactions: remove it, or put the line -- pgdbm:no-transaction into the file, " +
+			"so that each statement runs on its own"
+	}
+	if s.once {
+		remedy = "the file runs in one transaction, so no statement of it can control transactions: remove it"
+	}
+	for _, p := range pieces {
+		if p.IsTransactionControl() {
+			return nil, errorAt(s.File, s.Text, p.BodyStart, p.Keyword()+": "+remedy)
+		}
+	}
+	return pieces, nil
+}
+
+// parse makes statements of the pieces.
+func (s *Script) parse(pieces []sqlsplit.Piece) error {
+	for _, p := range pieces {
+		switch p.Kind {
+		case sqlsplit.Statement:
+			sql, err := template.Parse(p.Body, template.Migration)
+			if err != nil {
+				return s.templateError(p.BodyStart, err)
+			}
+			s.Statements = append(s.Statements, Statement{SQL: sql, Start: p.BodyStart})
+			s.locks = s.locks || sqllex.HasWord(p.Body, "pg_advisory_lock", "pg_advisory_lock_shared", "pg_try_advisory_lock",
+				"pg_try_advisory_lock_shared")
+		case sqlsplit.CopyData: // it always follows its COPY
+			last := &s.Statements[len(s.Statements)-1]
+			last.HasRows, last.Rows = true, p.Body
+		}
+	}
+	return nil
+}
+
+// splitError gives an error of package sqlsplit the file's name.
+func (s *Script) splitError(err error) error {
+	var e *sqlsplit.Error
+	if !errors.As(err, &e) {
+		return &Error{File: s.File, Reason: "it cannot be split into statements", Err: err}
+	}
+	reason := e.Reason
+	if e.Command != "" {
+		reason = e.Command + ": " + reason
+	}
+	return errorAt(s.File, s.Text, e.Offset, reason)
+}
+
+// templateError gives an error of package template, about the statement that begins at start, its place in the file.
+func (s *Script) templateError(start int, err error) error {
+	var e *template.Error
+	if !errors.As(err, &e) {
+		return &Error{File: s.File, Reason: "its templates cannot be expanded", Err: err}
+	}
+	reason := fmt.Sprintf("template %s: %s", e.Template, e.Reason)
+	if e.Suggestion != "" {
+		reason += fmt.Sprintf("; did you mean %s?", e.Suggestion)
+	}
+	return errorAt(s.File, s.Text, start+e.Offset, reason)
+}
+
+// Expand returns the text of each statement for schema. The error is a [*Error].
+func (s *Script) Expand(schema string) ([]string, error) {
+	texts := make([]string, len(s.Statements))
+	for i := range s.Statements {
+		text, err := s.Statements[i].SQL.Expand(schema)
+		if err != nil {
+			return nil, s.templateError(s.Statements[i].Start, err)
+		}
+		texts[i] = text
+	}
+	return texts, nil
+}
+
+// Place returns where in the file the byte at offset of statement i, expanded for schema, comes from: the line and the
+// column, in characters, both from 1, and the whole line without its line end.
+func (s *Script) Place(i int, schema string, offset int) (line, column int, text string) {
+	st := &s.Statements[i]
+	at := st.Start + st.SQL.Source(schema, offset)
+	line, column = position(s.Text, at)
+	start := strings.LastIndexAny(s.Text[:at], "\r\n") + 1
+	text = s.Text[start:]
+	if end := strings.IndexAny(text, "\r\n"); end >= 0 {
+		text = text[:end]
+	}
+	return line, column, text
+}
+
+// SessionState reports whether a statement changes settings, or leaves anything in the session.
+func (s *Script) SessionState() bool {
+	for i := range s.Statements {
+		if info := s.Statements[i].SQL.Info; info.SessionState || info.Settings {
+			return true
+		}
+	}
+	return s.locks
+}
+
+// HasTemplates reports whether any statement depends on the schema.
+func (s *Script) HasTemplates() bool {
+	for i := range s.Statements {
+		if s.Statements[i].SQL.HasTemplates() {
+			return true
+		}
+	}
+	return false
+}
+
+// HasRows reports whether the script has rows to send with COPY.
+func (s *Script) HasRows() bool {
+	for i := range s.Statements {
+		if s.Statements[i].HasRows {
+			return true
+		}
+	}
+	return false
+}
+
+// Prefix identifies the first n statements, with the comments between them.
+func (s *Script) Prefix(n int) string {
+	end := len(s.Text)
+	if n < len(s.Statements) {
+		end = s.Statements[n].Start
+	}
+	return Checksum(s.Text[:end])
+}
+
+// Join returns the statements, expanded to texts, as one text that psql could run.
+func (s *Script) Join(texts []string) string {
+	var b strings.Builder
+	for i, text := range texts {
+		b.WriteString(text)
+		if !strings.HasSuffix(text, ";") {
+			b.WriteString("\n;")
+		}
+		b.WriteByte('\n')
+		if s.Statements[i].HasRows {
+			b.WriteString(s.Statements[i].Rows + "\\.\n")
+		}
+	}
+	return b.String()
+}
+
+// ReadOnce reads the text of a file that is run without a history. It may have no statement.
+func ReadOnce(file string, content []byte) (*Script, error) {
+	s := &Script{File: file, once: true}
+	if err := s.read(content); err != nil {
+		return nil, err
+	}
+	if s.NoTransaction {
+		return nil, &Error{File: file, Reason: "the file runs in one transaction: remove the line " + noTransaction}
+	}
+	return s, nil
+}
