@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 )
@@ -42,7 +43,8 @@ type result struct {
 // part lets all contenders take short turns, because a burst of other work on the machine would hit one of them in longer
 // ones, and writes a table.
 func (b *bench) part(ctx context.Context, p part) ([]result, error) {
-	pools, err := b.open(ctx, p)
+	var delay atomic.Int64 // it counts from when all is warm
+	pools, err := b.open(ctx, p, &delay)
 	defer func() {
 		for _, pool := range pools {
 			pool.close()
@@ -54,6 +56,7 @@ func (b *bench) part(ctx context.Context, p part) ([]result, error) {
 	if err := b.warmUp(ctx, pools, p); err != nil {
 		return nil, err
 	}
+	delay.Store(int64(p.delay))
 	times := make([][]float64, len(pools))
 	for round := range b.config.rounds {
 		micros, err := b.round(ctx, pools, p, round)
@@ -78,10 +81,10 @@ func (b *bench) part(ctx context.Context, p part) ([]result, error) {
 	return results, b.write(p, results)
 }
 
-func (b *bench) open(ctx context.Context, p part) (pools []*pool, err error) {
+func (b *bench) open(ctx context.Context, p part, delay *atomic.Int64) (pools []*pool, err error) {
 	dial := direct
 	if p.delay > 0 {
-		dial = delayed(p.delay)
+		dial = delayed(delay)
 	}
 	for _, c := range contenders {
 		pool, err := c.open(ctx, b.dsn, dial, b.names[:p.tenants])
@@ -115,10 +118,6 @@ func each(fn func(worker int) error) error {
 // warmUp lets each contender see all tenants, as a program has after a while.
 func (b *bench) warmUp(ctx context.Context, pools []*pool, p part) error {
 	n := max(b.config.requests, 2*p.tenants)
-	if p.delay > 0 {
-		const enough = 1000 // for the statistics, if not for the caches
-		n = min(n, enough)
-	}
 	return each(func(w int) error {
 		for _, pool := range pools {
 			draw := newDraw(p, 0, uint64(w)) //nolint:gosec // positive

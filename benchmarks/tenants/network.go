@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,8 +16,9 @@ func direct(ctx context.Context, network, address string) (net.Conn, error) {
 	return d.DialContext(ctx, network, address)
 }
 
-// delayed returns a dialer of connections on which everything arrives later, as through a network.
-func delayed(delay time.Duration) dialer {
+// delayed returns a dialer of connections on which everything arrives later, as through a network: by delay, a time.Duration that may
+// change.
+func delayed(delay *atomic.Int64) dialer {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		server, err := direct(ctx, network, address)
 		if err != nil {
@@ -48,7 +50,7 @@ type parcel struct {
 }
 
 // carry passes on what it reads, after a while, and keeps the order.
-func carry(to, from net.Conn, delay time.Duration) {
+func carry(to, from net.Conn, delay *atomic.Int64) {
 	const underWay = 1024
 	parcels := make(chan parcel, underWay)
 	go func() {
@@ -57,7 +59,7 @@ func carry(to, from net.Conn, delay time.Duration) {
 			data := make([]byte, 32<<10)
 			n, err := from.Read(data)
 			if n > 0 {
-				parcels <- parcel{data[:n], time.Now().Add(delay)}
+				parcels <- parcel{data[:n], time.Now().Add(time.Duration(delay.Load()))}
 			}
 			if err != nil {
 				return

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
@@ -113,7 +114,9 @@ func byThemselves(ctx context.Context, conn *sql.Conn, switches bool, tenant str
 func (b *bench) paths(ctx context.Context, p part) (err error) {
 	dial := direct
 	if p.delay > 0 {
-		dial = delayed(p.delay)
+		delay := new(atomic.Int64)
+		delay.Store(int64(p.delay))
+		dial = delayed(delay)
 	}
 	conns := make([]*sql.Conn, len(pathWays))
 	for i, way := range pathWays {
