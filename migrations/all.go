@@ -27,7 +27,7 @@ import (
 // The result is never nil. The error is an *[AllError] if a schema has failed or was not reached, or says why nothing was
 // begun: see [New].
 func ApplyAll[DB *sql.DB | *schemadb.DB](ctx context.Context, db DB, files fs.FS, schemas iter.Seq[string], opts ...Option) (*AllResult, error) {
-	a := &all{result: &AllResult{}, begun: time.Now()}
+	a := &all{result: &AllResult{}, begun: time.Now(), lane: make(chan struct{}, 1)}
 	defer func() { a.result.Duration = time.Since(a.begun) }()
 	switch db := any(db).(type) {
 	case *sql.DB:
@@ -73,7 +73,8 @@ type all struct {
 	begun   time.Time
 	total   int
 	workers []*worker
-	cause   error // why the run has ended early, or nil
+	lane    chan struct{} // see run
+	cause   error         // why the run has ended early, or nil
 
 	panicked atomic.Pointer[any] // what a function or a hook has panicked with, or nil
 	exited   atomic.Bool         // a function or a hook has called runtime.Goexit

@@ -80,7 +80,7 @@ func (f *fileRun) try(ctx context.Context, i int, again bool) error {
 			return err
 		}
 	}
-	if err := f.run.statement(ctx, f.job.script().Statements[i], f.texts[i]); err != nil {
+	if err := f.run.statement(ctx, f.job, i, f.texts[i]); err != nil {
 		return err
 	}
 	return f.checkIndex(ctx, f.texts[i])

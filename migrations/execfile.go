@@ -60,7 +60,7 @@ func (r *run) once(ctx context.Context, j job, texts []string) error {
 		r.session.rollback(ctx)
 		return r.failed(j, err)
 	}
-	if err := r.parts(ctx, j, texts); err != nil {
+	if err := r.parts(ctx, j, texts, false); err != nil {
 		r.session.rollback(ctx)
 		return err
 	}

@@ -29,7 +29,7 @@ func (r *run) callFunction(ctx context.Context, st *state, j job) error {
 	}
 	defer tx.Rollback()
 	begun := time.Now()
-	if err := execAll(ctx, tx, r.functionGuard(st)); err != nil {
+	if err := execAll(ctx, tx, r.functionGuard(st, j)); err != nil {
 		if isBusy(err) {
 			return &busyError{err}
 		}
@@ -39,8 +39,8 @@ func (r *run) callFunction(ctx context.Context, st *state, j job) error {
 		return r.jobFailed(j, -1, -1, withCause(ctx, err))
 	}
 	took := time.Since(begun).Truncate(time.Millisecond)
-	if err := r.endFunction(ctx, tx, j, took); err != nil {
-		return r.jobFailed(j, -1, -1, withCause(ctx, err))
+	if err := r.endFunction(ctx, tx, st, j, took); err != nil {
+		return err
 	}
 	r.done(ctx, st, j, took)
 	return nil
@@ -64,14 +64,14 @@ func giveUp(ctx context.Context, conn *schemadb.Conn) {
 
 // functionGuard is what begins the transaction of a function, without BEGIN. The history is written at the end, so that a
 // function which commits by itself is not recorded.
-func (r *run) functionGuard(st *state) []string {
+func (r *run) functionGuard(st *state, j job) []string {
 	m := r.newMessage()
 	m.session = &session{} // of which nothing is known
 	g := newGuard(r.target, st)
-	m.open(g, saving(nil))
-	if !g.move {
-		m.check(g)
-	}
+	m.open(job{kind: recordJob}, g)
+	m.check(g)
+	m.add(guards, saving(nil))
+	m.add(guards, "SELECT "+r.target.noting(j.rewrites()))
 	m.limit()
 	return append(m.statements()[1:], "SELECT "+keepAlive)
 }
@@ -87,19 +87,30 @@ func withCause(ctx context.Context, err error) error {
 var errEnded = errors.New("the function has ended the transaction, so the migration is not in the history: remove Commit and Rollback")
 
 // endFunction writes the history and commits.
-func (r *run) endFunction(ctx context.Context, tx *schemadb.Tx, j job, took time.Duration) error {
-	statements := []string{r.stillHeld(), restoreRole, restoreSettings, r.target.finished(j, took)}
+func (r *run) endFunction(ctx context.Context, tx *schemadb.Tx, st *state, j job, took time.Duration) error {
+	err := execAll(ctx, tx, []string{r.stillHeld()})
+	if (errors.Is(err, sql.ErrTxDone) || hasCode(err, divisionByZero)) && ctx.Err() == nil {
+		return r.failed(j, fmt.Errorf("%w (%w)", errEnded, err))
+	}
+	statements := []string{restoreRole, restoreSettings, r.target.finished(j, took)}
 	if r.progress && j.endsProgress() {
 		statements = append(statements, r.target.forgetProgress(j.m.File))
 	}
-	err := execAll(ctx, tx, statements)
+	if err == nil {
+		err = execAll(ctx, tx, statements)
+	}
+	if err == nil {
+		if err = execAll(ctx, tx, []string{r.target.intact(j, !st.table && r.target.shared == "")}); hasCode(err, divisionByZero) {
+			return r.touched(j, -1, err)
+		}
+	}
 	if err == nil {
 		err = tx.Commit()
 	}
-	if (errors.Is(err, sql.ErrTxDone) || hasCode(err, divisionByZero)) && ctx.Err() == nil {
-		err = fmt.Errorf("%w (%w)", errEnded, err)
+	if err != nil {
+		return r.jobFailed(j, -1, -1, withCause(ctx, err))
 	}
-	return err
+	return nil
 }
 
 // stillHeld fails if the transaction of the guard has ended, also by a COMMIT or ROLLBACK that was sent as a statement: its

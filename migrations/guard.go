@@ -9,30 +9,15 @@ import (
 // guard is what a transaction has to find, and what it adds to that first.
 type guard struct {
 	rows         int  // of the target, in its history; negative if that was checked before, in the same message
-	ownRows      int  // of the target, in the schema's own table, if they are to move
 	held         bool // the target's key is held by a connection of the run's own
 	createSchema bool
 	createTable  bool
 	forgetOld    bool // the shared history has rows of a schema that was dropped
-	move         bool // rows of the schema's own table to the shared one
-	dropOwn      bool // that table is empty then
-	moveProgress bool // and rows of the progress table beside it
-	dropProgress bool // that table is empty then
 }
 
 // newGuard returns the guard of the first transaction after a look at the state.
 func newGuard(t target, st *state) guard {
-	return guard{
-		rows:         st.rows,
-		ownRows:      st.ownRows,
-		createSchema: !st.schema,
-		createTable:  !st.table && t.shared == "",
-		forgetOld:    st.stale,
-		move:         st.own,
-		dropOwn:      st.own && st.ownOnly,
-		moveProgress: st.ownProgress,
-		dropProgress: st.own && st.ownProgressOnly,
-	}
+	return guard{rows: st.rows, createSchema: !st.schema, createTable: !st.table && t.shared == "", forgetOld: st.stale}
 }
 
 // next returns the guard of the transactions that follow in the same message.
@@ -46,19 +31,12 @@ func (g guard) free(t target) []string {
 	return []string{"pg_catalog.pg_try_advisory_xact_lock(" + strconv.FormatInt(t.key(), 10) + ")"}
 }
 
-// same are the conditions that the history is as it was when the run looked.
-func (g guard) same(t target) (conditions []string) {
-	if g.rows >= 0 && !g.createTable && !g.forgetOld {
-		conditions = append(conditions, count(t.history(), t.rows(), g.rows))
+// same is the condition that the history is as it was when the run looked.
+func (g guard) same(t target) []string {
+	if g.rows < 0 || g.createTable || g.forgetOld {
+		return nil
 	}
-	if g.move {
-		which := t.ownRows()
-		if g.dropOwn {
-			which = "true"
-		}
-		conditions = append(conditions, count(t.ownHistory(), which, g.ownRows))
-	}
-	return conditions
+	return []string{count(t.history(), t.rows(), g.rows)}
 }
 
 func count(table, which string, want int) string {

@@ -48,10 +48,7 @@ func (s *state) find(file string) *applied {
 // after changes the state to what it is when a job is done.
 func (s *state) after(j job) {
 	s.begun = slices.DeleteFunc(s.begun, func(file string) bool { return file == j.m.File })
-	if s.own {
-		s.rows = len(s.applied)
-	}
-	s.schema, s.table, s.own, s.stale = true, true, false, false
+	s.schema, s.table, s.stale = true, true, false
 	switch j.kind {
 	case applyJob, recordJob:
 		s.applied = append(s.applied, applied{file: j.m.File, checksum: j.m.Checksum})
@@ -300,21 +297,22 @@ func isTrue(value []byte) bool { return string(value) == "t" }
 // The SQLSTATEs that decide something.
 // See https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
-	divisionByZero    = "22012"
-	uniqueViolation   = "23505"
-	activeTransaction = "25001"
-	invalidSchema     = "3F000"
-	deadlockDetected  = "40P01"
-	syntaxError       = "42601"
-	undefinedColumn   = "42703"
-	wrongObjectType   = "42809"
-	undefinedTable    = "42P01"
-	duplicateSchema   = "42P06"
-	duplicateTable    = "42P07"
-	duplicateObject   = "42710"
-	lockNotAvailable  = "55P03"
-	queryCanceled     = "57014"
-	internalError     = "XX000" // "tuple concurrently updated"
+	divisionByZero       = "22012"
+	uniqueViolation      = "23505"
+	activeTransaction    = "25001"
+	invalidSchema        = "3F000"
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+	syntaxError          = "42601"
+	undefinedColumn      = "42703"
+	wrongObjectType      = "42809"
+	undefinedTable       = "42P01"
+	duplicateSchema      = "42P06"
+	duplicateTable       = "42P07"
+	duplicateObject      = "42710"
+	lockNotAvailable     = "55P03"
+	queryCanceled        = "57014"
+	internalError        = "XX000" // "tuple concurrently updated"
 )
 
 // hasCode reports whether the server has answered with one of the SQLSTATEs.

@@ -59,13 +59,13 @@ func (w *worker) lookOwn(ctx context.Context, targets []target) ([]glance, error
 			message.WriteString("COMMIT;\n")
 		}
 	}
-	tables, err := w.session.copyOut(ctx, message.String())
+	a, err := w.session.exec(ctx, message.String(), "")
 	if err != nil {
 		w.session.rollback(ctx)
-		return nil, err
+		return nil, fmt.Errorf("pgdbm: reading the histories: %w", err)
 	}
 	found := make([]glance, len(targets))
-	for i, rows := range tables {
+	for i, rows := range a.tables {
 		var history []applied
 		for _, row := range rows {
 			if row[2] == nil || *row[2] == targets[i].module {

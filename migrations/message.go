@@ -19,6 +19,7 @@ import (
 //	LOCK TABLE schema_migrations IN SHARE ROW EXCLUSIVE MODE NOWAIT;
 //	INSERT INTO schema_migrations ...;            fails if somebody else is at work, or has done it: see guard
 //	(the migration)
+//	SELECT ... FROM schema_migrations;            fails if the migration has changed the history: see intact
 //	UPDATE schema_migrations ...;                 the durations, in the last one
 //	COMMIT;
 //
@@ -51,6 +52,7 @@ type role uint8
 const (
 	guards  role = iota // it fails if the state is not what the run knows
 	works               // a statement of the migration
+	checks              // it fails if the migration has changed the history
 	helps               // puts the settings back
 	records             // it returns files and their durations
 	commits
@@ -69,31 +71,41 @@ func (m *message) addStatement(role role, statement int, sql string) {
 func (m *message) job(j job, g guard, statements []string) {
 	m.begin(j, g)
 	for i, sql := range statements {
-		m.addStatement(works, i, sql)
+		m.work(j, i, sql, g.createTable)
 	}
-	m.restore(j)
+	m.end(j, g)
+}
+
+// work adds statement i of a migration.
+func (m *message) work(j job, i int, sql string, created bool) {
+	m.addStatement(works, i, sql)
+	if maySpoil(sql) && m.target.module != "" && !j.changesSession() { // which may have another role
+		m.addStatement(checks, i, m.target.intact(j, created))
+	}
 }
 
 // begin adds the start of a job's transaction: what is missing, the guard, and what the history shall say.
 func (m *message) begin(j job, g guard) {
-	m.open(g, j.saving())
-	if g.move {
-		g = g.next() // move has checked all
-	}
+	m.open(j, g)
+	t := m.target
 	switch j.kind {
 	case applyJob: // the duration is NULL until it is known
-		m.add(guards, m.target.insert(j.m, "NULLIF("+zero(append(g.free(m.target), g.same(m.target)...))+", 0)"))
+		took := "NULLIF(" + zero(append(g.free(t), g.same(t)...)) + ", 0)"
+		m.add(guards, t.insert(j.m, took)+" RETURNING "+t.noting(j.rewrites()))
 	case recordJob:
-		m.add(guards, m.target.insert(j.m, zero(append(g.free(m.target), g.same(m.target)...))))
+		m.add(guards, t.insert(j.m, zero(append(g.free(t), g.same(t)...))))
 	case reapplyJob:
 		m.check(g)
-		m.add(guards, m.target.update(j.m, "NULL"))
-	case undoJob, forgetJob:
+		m.add(guards, t.update(j.m, "NULL")+" RETURNING "+t.noting(j.rewrites()))
+	case undoJob:
 		m.check(g)
-		m.add(guards, m.target.remove(j.forgets()))
+		m.add(guards, t.remove(j.forgets())+" RETURNING "+t.noting(j.rewrites()))
+	case forgetJob:
+		m.check(g)
+		m.add(guards, t.remove(j.forgets()))
 	}
 	if m.progress && j.endsProgress() {
-		m.add(guards, m.target.forgetProgress(j.m.File))
+		m.add(guards, t.forgetProgress(j.m.File))
 	}
 	if j.kind == applyJob || j.kind == reapplyJob {
 		m.timed = append(m.timed, j.m.File)
@@ -122,14 +134,11 @@ func (m *message) check(g guard) {
 	}
 }
 
-// open begins a transaction, and brings the schema and its history to where the guard can look.
-// Saving is the statement that puts the settings aside, or "".
-func (m *message) open(g guard, saving string) {
+// open begins a transaction, and brings the schema and its history to where the guard can look. The history is locked before anything
+// takes a snapshot, which would be that of the whole transaction where its isolation is higher.
+func (m *message) open(j job, g guard) {
 	t := m.target
-	m.add(guards, "BEGIN ISOLATION LEVEL READ COMMITTED")
-	if saving != "" {
-		m.add(guards, saving)
-	}
+	m.add(guards, "BEGIN ISOLATION LEVEL "+j.isolation())
 	if g.createSchema {
 		m.add(guards, "CREATE SCHEMA "+template.QuoteIdent(t.schema))
 		if t.path != "" { // while the schema was missing, the driver had it shorter
@@ -145,46 +154,27 @@ func (m *message) open(g guard, saving string) {
 	case t.shared == "":
 		m.add(guards, "LOCK TABLE "+t.history()+" IN SHARE ROW EXCLUSIVE MODE NOWAIT")
 	}
-	if g.move {
-		m.add(guards, "LOCK TABLE "+t.ownHistory()+" IN SHARE ROW EXCLUSIVE MODE NOWAIT")
-	}
 	if g.forgetOld {
 		for _, table := range []string{t.history(), t.progress()} {
 			m.add(guards, "DELETE FROM "+table+" WHERE schema_name = "+literal(t.schema))
 		}
 	}
-	if g.move {
-		m.move(g)
+	if saving := j.saving(); saving != "" {
+		m.add(guards, saving)
 	}
 }
 
-// move adds what brings the schema's own history to the shared one.
-func (m *message) move(g guard) {
-	m.check(g)
-	for _, sql := range m.target.move() {
-		m.add(guards, sql)
-	}
-	if g.dropOwn {
-		m.add(guards, "DROP TABLE "+m.target.ownHistory())
-	}
-	if g.moveProgress {
-		for _, sql := range m.target.moveProgress() {
-			m.add(guards, sql)
-		}
-	}
-	if g.dropProgress {
-		m.add(guards, "DROP TABLE "+m.target.ownProgress())
-	}
-}
-
-// restore adds the end of a migration's own part.
-func (m *message) restore(j job) {
+// end adds the end of a migration's own part.
+func (m *message) end(j job, g guard) {
 	if j.changesSession() {
 		if resetsAll(j.script().Text) { // then what was put aside is gone
 			m.add(helps, "RESET ALL")
 		}
 		m.add(helps, restoreRole)
 		m.add(helps, restoreSettings)
+	}
+	if j.runs() {
+		m.add(checks, m.target.intact(j, g.createTable))
 	}
 }
 

@@ -191,10 +191,8 @@ func (f *fileRun) prepare(ctx context.Context, st *state) error {
 	m := f.newMessage()
 	g := newGuard(f.target, st)
 	g.held = true
-	m.open(g, "")
-	if !g.move {
-		m.check(g)
-	}
+	m.open(job{kind: recordJob}, g)
+	m.check(g)
 	if f.target.shared == "" { // else look has seen it
 		m.add(guards, f.target.createProgress())
 	}
@@ -204,10 +202,7 @@ func (f *fileRun) prepare(ctx context.Context, st *state) error {
 		f.session.rollback(ctx)
 		return f.sendError(m, len(results), []job{f.job}, err)
 	}
-	if st.own {
-		st.rows = len(st.applied)
-	}
-	st.schema, st.table, st.own = true, true, false
+	st.schema, st.table = true, true
 	return nil
 }
 

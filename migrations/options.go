@@ -27,6 +27,7 @@ type options struct {
 
 	allowChanged, allowRemoved, allowOutOfOrder bool
 
+	retryFunctions   bool
 	lockTimeout      time.Duration
 	lockRetries      int
 	statementTimeout time.Duration
@@ -178,6 +179,16 @@ func LockTimeout(d time.Duration, retries int) Option {
 			return fmt.Errorf("LockTimeout(%v, %d): the limit is at least 1 ms, or 0 for none; retries are not negative", d, retries)
 		}
 		o.lockTimeout, o.lockRetries = d, retries
+		return nil
+	}
+}
+
+// RetryFunctions lets a migration that is written in Go be called again, like a file, after an error that others have caused: a deadlock, a
+// serialization failure, or another transaction that has changed the same row of a catalog. By default it is not, because it may have
+// done something outside of its transaction. See the package's documentation, "Errors".
+func RetryFunctions() Option {
+	return func(o *options) error {
+		o.retryFunctions = true
 		return nil
 	}
 }

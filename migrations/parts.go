@@ -3,7 +3,7 @@ package migrations
 import (
 	"context"
 	"errors"
-	"strings"
+	"log/slog"
 
 	"github.com/pgdbm/pgdbm/internal/migfile"
 
@@ -30,19 +30,20 @@ func (r *run) inParts(ctx context.Context, st *state, j job) error {
 
 func (r *run) copyTransaction(ctx context.Context, st *state, j job, texts []string) error {
 	before, after := r.newMessage(), r.newMessage()
-	before.begin(j, newGuard(r.target, st))
+	g := newGuard(r.target, st)
+	before.begin(j, g)
 	if results, err := r.session.send(ctx, before.text.String()); err != nil {
 		return r.sendError(before, len(results), []job{j}, err)
 	}
-	if err := r.parts(ctx, j, texts); err != nil {
+	if err := r.parts(ctx, j, texts, g.createTable); err != nil {
 		return err
 	}
 	after.timed = before.timed
-	after.restore(j)
+	after.end(j, g)
 	after.commit(true)
 	results, err := r.session.send(ctx, after.text.String())
 	if err != nil {
-		return r.jobFailed(j, -1, -1, err)
+		return r.sendError(after, len(results), []job{j}, err)
 	}
 	took, mark := durations(after, results)
 	r.session.spoiled = r.session.spoiled || mark != r.session.mark
@@ -51,40 +52,63 @@ func (r *run) copyTransaction(ctx context.Context, st *state, j job, texts []str
 }
 
 // parts sends the statements of a job in messages of bounded size, and rows between them.
-func (r *run) parts(ctx context.Context, j job, texts []string) error {
+func (r *run) parts(ctx context.Context, j job, texts []string, created bool) error {
 	for i := 0; i < len(texts); i++ {
 		if err := r.session.checkEncoding(ctx); err != nil {
 			return r.jobFailed(j, i, -1, err)
 		}
 		if s := j.script().Statements[i]; s.HasRows {
-			if err := r.statement(ctx, s, texts[i]); err != nil {
+			if err := r.statement(ctx, j, i, texts[i]); err != nil {
 				return r.jobFailed(j, i, offset(err, texts[i]), err)
 			}
 			continue
 		}
 		m := r.newMessage()
 		for ; i < len(texts) && m.text.Len() < batchBytes && !j.script().Statements[i].HasRows; i++ {
-			m.addStatement(works, i, texts[i])
+			m.work(j, i, texts[i], created)
 		}
 		i--
-		if results, err := r.session.send(ctx, m.text.String()); err != nil {
-			at, offset := m.failed(len(results), err)
-			return r.jobFailed(j, at.statement, offset, err)
+		a, err := r.session.exec(ctx, m.text.String(), "")
+		r.hear(ctx, a.notices, func(n int) (job, int) { return j, m.marks[n].statement })
+		if err != nil {
+			return r.partError(m, len(a.results), j, err)
 		}
 	}
 	return nil
 }
 
-// statement runs one statement, with its rows if it is COPY.
-func (r *run) statement(ctx context.Context, s migfile.Statement, text string) error {
-	if !s.HasRows {
-		_, err := r.session.send(ctx, text)
-		return err
+// partError is the error of a message of a job's statements.
+func (r *run) partError(m *message, results int, j job, err error) error {
+	at, offset := m.failed(results, err)
+	if at.role == checks {
+		return r.touched(j, at.statement, err)
 	}
-	return r.session.interruptible(ctx, func(ctx context.Context, pg *pgconn.PgConn) error {
-		_, err := pg.CopyFrom(ctx, strings.NewReader(s.Rows), text)
-		return err
-	})
+	return r.jobFailed(j, at.statement, offset, err)
+}
+
+// statement runs statement i of a job, with its rows if it is COPY.
+func (r *run) statement(ctx context.Context, j job, i int, text string) error {
+	a, err := r.session.exec(ctx, text, j.script().Statements[i].Rows)
+	r.hear(ctx, a.notices, func(int) (job, int) { return j, i })
+	return err
+}
+
+// hear writes the server's notices to the log, with the statement that they are about. Those about statements of ours, whose number is
+// negative, are not the user's.
+func (r *run) hear(ctx context.Context, notices []notice, about func(n int) (job, int)) {
+	for _, n := range notices {
+		j, statement := about(n.statement)
+		if statement < 0 {
+			continue
+		}
+		line, _, _ := j.script().Place(statement, r.target.name, 0)
+		level := r.level
+		if n.SeverityUnlocalized == "WARNING" {
+			level = slog.LevelWarn
+		}
+		r.log.LogAttrs(ctx, level, "pgdbm: "+n.SeverityUnlocalized+" from the server", append(r.attrs(), slog.String("file", j.script().File),
+			slog.Int("line", line), slog.String("message", n.Message))...)
+	}
 }
 
 // offset returns where in a statement of its own the server's error is, in bytes, or -1.

@@ -29,6 +29,23 @@ const (
 // forgets returns the files that the history does not list any more.
 func (j job) forgets() []string { return append([]string{j.m.File}, j.repeatables...) }
 
+// runs reports whether the job runs something of the migration's.
+func (j job) runs() bool { return j.kind == applyJob || j.kind == reapplyJob || j.kind == undoJob }
+
+// rewrites returns the files whose rows the job changes or removes.
+func (j job) rewrites() []string {
+	if j.kind == applyJob || j.kind == recordJob {
+		return nil
+	}
+	return j.forgets()
+}
+
+// records reports whether the history lists the migration when the job is done.
+func (j job) records() bool { return j.kind == applyJob || j.kind == reapplyJob || j.kind == recordJob }
+
+// isolation returns the level of the job's transaction.
+func (j job) isolation() string { return "READ COMMITTED" }
+
 // endsProgress reports whether the job ends what an earlier run without a transaction has begun.
 func (j job) endsProgress() bool {
 	return j.kind == undoJob || j.kind == recordJob || j.kind == forgetJob
@@ -72,7 +89,7 @@ func (j job) script() *migfile.Script {
 // fitsInMessage reports whether the job is one transaction of nothing but statements.
 func (j job) fitsInMessage() bool {
 	script := j.script()
-	return j.function() == nil && (script == nil || !script.NoTransaction && !inParts(script))
+	return j.function() == nil && (script == nil || !script.NoTransaction && !inParts(script) && !mentionsHistory(script.Text))
 }
 
 // changesSession reports whether the job's SQL may leave something in the session.

@@ -23,11 +23,13 @@ type run struct {
 	session *session
 	hold    *hold // of the module, if it is for this run alone; or nil
 	result  *Result
-	level   slog.Level // of the event that a migration is done
+	lane    chan struct{} // holds one of the run's schemas that are tried again; nil if there is one schema
+	level   slog.Level    // of the event that a migration is done
 
 	waited    waiting
 	conflicts int  // how often in a row the schema or the history was not there, or was, against what had been seen
-	retried   int  // how often the next job ran into a lock timeout
+	retried   int  // how often the next job has failed in a way that may go away
+	inLane    bool // of the run's schemas that failed so, this one has its turn
 	progress  bool // the progress table exists; only known for jobs that end what it says
 }
 
@@ -42,7 +44,10 @@ func (*busyError) Error() string { return "somebody else migrates the schema" }
 // do does what the plan says. St is what is known about the target, or nil.
 func (r *run) do(ctx context.Context, st *state) (err error) {
 	begun := time.Now()
-	defer func() { r.result.Duration = time.Since(begun) }()
+	defer func() {
+		r.leaveLane()
+		r.result.Duration = time.Since(begun)
+	}()
 	for {
 		if st == nil {
 			st, err = r.look(ctx)
@@ -87,7 +92,7 @@ func (r *run) connect(ctx context.Context) (err error) {
 
 // again decides whether a run that has stopped goes on, and waits until then. St is nil if it could not be read.
 func (r *run) again(ctx context.Context, st *state, err error) error {
-	var timeout *lockTimeoutError
+	var transient *transientError
 	var busy *busyError
 	switch {
 	case errors.As(err, &busy) && r.inVain(st, busy.err):
@@ -108,15 +113,8 @@ func (r *run) again(ctx context.Context, st *state, err error) error {
 		r.hold.pause()
 		defer r.hold.watch(ctx)
 		return r.hold.renew(ctx)
-	case errors.As(err, &timeout):
-		if r.retried == r.lockRetries {
-			return timeout.err
-		}
-		r.retried++
-		r.log.LogAttrs(ctx, slog.LevelWarn, "pgdbm: a migration did not get a lock; it is tried again",
-			append(r.attrs(), slog.String("file", timeout.file), slog.Int("retry", r.retried))...)
-		pause := newBackoff(100*time.Millisecond<<min(r.retried-1, 7), 10*time.Second)
-		return pause.wait(ctx)
+	case errors.As(err, &transient):
+		return r.retry(ctx, transient)
 	}
 	return err
 }
@@ -152,8 +150,10 @@ func (r *run) twice(jobs []job) error {
 
 // jobs does the jobs, and keeps st as the server has it.
 func (r *run) jobs(ctx context.Context, st *state, jobs []job) error {
-	if len(jobs) == 0 && st.own {
-		return r.moveOnly(ctx, st)
+	if st.own {
+		if err := r.move(ctx, st); err != nil {
+			return err
+		}
 	}
 	if !st.schema || !st.table {
 		if err := r.twice(jobs); err != nil {
@@ -188,12 +188,12 @@ func (r *run) announce(ctx context.Context, j job) error {
 // report calls the hook, unless others are at work and the job has not begun.
 func (r *run) report(ctx context.Context, j job, err error) {
 	var busy *busyError
-	var timeout *lockTimeoutError
+	var transient *transientError
 	switch {
 	case r.after == nil || errors.As(err, &busy):
 		return
-	case errors.As(err, &timeout):
-		err = timeout.err
+	case errors.As(err, &transient):
+		err = transient.err
 	}
 	r.after(ctx, r.step(j), err)
 }
@@ -201,6 +201,9 @@ func (r *run) report(ctx context.Context, j job, err error) {
 // some does as many of the jobs as fit together. It returns their number.
 func (r *run) some(ctx context.Context, st *state, jobs []job) (done int, err error) {
 	if err := r.findProgress(ctx, jobs); err != nil {
+		return 0, err
+	}
+	if err := r.refuseTouching(jobs[0]); err != nil {
 		return 0, err
 	}
 	script := jobs[0].script()
@@ -276,24 +279,4 @@ func (r *run) message(st *state, jobs []job) (*message, error) {
 
 func (r *run) newMessage() *message {
 	return &message{target: r.target, options: r.options, session: r.session, progress: r.progress}
-}
-
-// moveOnly moves the rows of a schema that is up to date to the shared history.
-func (r *run) moveOnly(ctx context.Context, st *state) error {
-	if err := r.connect(ctx); err != nil {
-		return err
-	}
-	m := r.newMessage()
-	m.open(newGuard(r.target, st), "")
-	m.commit(true)
-	_, err := r.session.send(ctx, m.text.String())
-	if err == nil {
-		return nil
-	}
-	r.session.rollback(ctx)
-	if isBusy(err) {
-		return &busyError{err}
-	}
-	return fmt.Errorf("pgdbm: module %q in schema %q: its history cannot be moved to %s: %w",
-		r.target.module, r.target.schema, r.target.history(), err)
 }

@@ -22,7 +22,9 @@ func (*earlyError) Error() string { return "the server cannot read a later job" 
 
 // send sends the message, and notes which of the jobs are done.
 func (r *run) send(ctx context.Context, st *state, m *message, jobs []job) (done int, err error) {
-	results, err := r.session.send(ctx, m.text.String())
+	a, err := r.session.exec(ctx, m.text.String(), "")
+	results := a.results
+	r.hear(ctx, a.notices, func(n int) (job, int) { return jobs[m.marks[n].job], m.marks[n].statement })
 	took, mark := durations(m, results)
 	if mark != "" && m.longer {
 		r.session.mark = strings.TrimSuffix(r.session.mark, template.QuoteIdent(r.target.schema)) + r.target.path
@@ -79,7 +81,7 @@ func (m *message) failed(results int, err error) (at mark, offset int) {
 	return m.marks[min(results, len(m.marks)-1)], -1
 }
 
-// sendError says what the error of a message means: *busyError, *earlyError, *lockTimeoutError, or the failure of a job.
+// sendError says what the error of a message means: *busyError, *earlyError, *transientError, or the failure of a job.
 func (r *run) sendError(m *message, results int, jobs []job, err error) error {
 	at, offset := m.failed(results, err)
 	var pgErr *pgconn.PgError
@@ -96,6 +98,8 @@ func (r *run) sendError(m *message, results int, jobs []job, err error) error {
 	switch {
 	case unreadable:
 		return r.failed(j, err)
+	case at.role == checks && pgErr != nil:
+		return r.touched(j, at.statement, err)
 	case at.role == guards && isBusy(err):
 		return &busyError{err}
 	case at.role == guards && pgErr == nil: // the connection, or the context
@@ -117,25 +121,16 @@ func (r *run) jobFailed(j job, statement, offset int, err error) error {
 	if hasCode(err, activeTransaction) && r.target.module != "" {
 		failed.note("put the line -- pgdbm:no-transaction into the file, so that each of its statements runs on its own")
 	}
-	if r.lockTimeout > 0 && hasCode(err, lockNotAvailable, deadlockDetected) {
-		return &lockTimeoutError{file: j.m.File, err: failed}
+	if retries := r.retries(j, statement, err); retries > 0 {
+		return &transientError{file: j.m.File, retries: retries, err: failed}
 	}
 	return failed
 }
 
-// lockTimeoutError is a failure that may go away by itself.
-type lockTimeoutError struct {
-	file string
-	err  *MigrationError
-}
-
-func (e *lockTimeoutError) Error() string { return e.err.Error() }
-func (e *lockTimeoutError) Unwrap() error { return e.err }
-
 // isBusy reports whether a guard has failed because of others.
 func isBusy(err error) bool {
 	return hasCode(err, divisionByZero, lockNotAvailable, deadlockDetected, undefinedTable, invalidSchema,
-		duplicateSchema, duplicateTable, duplicateObject, uniqueViolation, internalError)
+		duplicateSchema, duplicateTable, duplicateObject, uniqueViolation, serializationFailure, internalError)
 }
 
 // done notes that a job is done.
@@ -144,7 +139,7 @@ func (r *run) done(ctx context.Context, st *state, j job, took time.Duration) {
 	step := r.step(j)
 	step.Duration = took
 	r.result.Steps = append(r.result.Steps, step)
-	r.retried = 0
+	r.leaveLane()
 	r.log.LogAttrs(ctx, r.level, "pgdbm: "+j.kind.past(),
 		append(r.attrs(), slog.String("file", j.m.File), slog.Duration("took", took))...)
 }

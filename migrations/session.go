@@ -80,20 +80,6 @@ func (s *session) enter(ctx context.Context, t target) (path string, err error) 
 	return path, err
 }
 
-// send runs statements, and returns the results of those that ended well.
-func (s *session) send(ctx context.Context, message string) (done []*pgconn.Result, err error) {
-	err = s.interruptible(ctx, func(ctx context.Context, pg *pgconn.PgConn) error {
-		results := pg.Exec(ctx, message)
-		for results.NextResult() {
-			if result := results.ResultReader().Read(); result.Err == nil {
-				done = append(done, result)
-			}
-		}
-		return results.Close()
-	})
-	return done, err
-}
-
 // learn asks whether the server still answers, and what the session's limits are, so that not every transaction has to set
 // them.
 func (s *session) learn(ctx context.Context) error {

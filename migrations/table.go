@@ -204,26 +204,6 @@ func (t target) forgetProgress(file string) string {
 	return "DELETE FROM " + t.progress() + " WHERE " + t.progressRow(file)
 }
 
-// move brings the rows of the target's own table to the shared one.
-func (t target) move() []string {
-	return []string{
-		fmt.Sprintf("INSERT INTO %s (schema_name, module_name, filename, checksum, applied_at, applied_by, execution_time_ms) "+
-			"SELECT %s, %s, filename, checksum, applied_at, applied_by, execution_time_ms FROM %s WHERE %s ORDER BY id "+
-			"ON CONFLICT DO NOTHING", t.history(), literal(t.schema), literal(t.module), t.ownHistory(), t.ownRows()),
-		fmt.Sprintf("DELETE FROM %s WHERE %s", t.ownHistory(), t.ownRows()),
-	}
-}
-
-// moveProgress brings the target's rows of the progress table beside its own history to the one beside the shared history.
-func (t target) moveProgress() []string {
-	const columns = "schema_name, module_name, filename, statements_done, checksum, running"
-	return []string{
-		fmt.Sprintf("INSERT INTO %s (%s) SELECT %[2]s FROM %[3]s WHERE %[4]s ON CONFLICT DO NOTHING", t.progress(), columns,
-			t.ownProgress(), t.progressRows()),
-		fmt.Sprintf("DELETE FROM %s WHERE %s", t.ownProgress(), t.progressRows()),
-	}
-}
-
 // textArray is an array of texts as one literal, which the server reads faster than ARRAY[...].
 func textArray(values []string) string {
 	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`)

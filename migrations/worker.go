@@ -33,7 +33,7 @@ func (w *worker) close() {
 }
 
 func (w *worker) migrate(ctx context.Context, t target, st *state) {
-	r := &run{options: &w.options, db: w.db.ForSchema(t.name), target: t, session: w.session, level: slog.LevelDebug,
+	r := &run{options: &w.options, db: w.db.ForSchema(t.name), target: t, session: w.session, lane: w.lane, level: slog.LevelDebug,
 		result: &Result{Schema: t.schema, Module: t.module},
 		plan: func(st *state, _ int) ([]job, error) {
 			if err := w.options.check(w.source.drift(t, st)); err != nil {

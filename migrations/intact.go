@@ -1,0 +1,142 @@
+package migrations
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pgdbm/pgdbm/internal/migfile"
+	"github.com/pgdbm/pgdbm/internal/sqllex"
+)
+
+// A migration may drop, truncate or change the history in which it is recorded: by mistake, because it was written for another tool, or
+// in a function that it calls. So before its transaction commits, the history has to be the table that it was, with the same columns, all
+// earlier records as they were, and the migration's own.
+
+// scope is the condition for the rows of the history that nobody else writes during a transaction: all of a table that is locked.
+func (t target) scope() string {
+	if t.shared != "" {
+		return t.rows()
+	}
+	return "true"
+}
+
+// untouched is what the history is known by: the table, and how many of its rows this transaction has not written.
+func (t target) untouched(rows string) string {
+	return "pg_catalog.concat(" + literal(t.history()) + "::pg_catalog.regclass::pg_catalog.oid, ' ', " + rows + ")"
+}
+
+// noting is an expression that notes, until the end of the transaction, what the history is known by. Written are the files whose rows the
+// same statement writes.
+func (t target) noting(written []string) string {
+	rows := "SELECT pg_catalog.count(*) FROM " + t.history() + " WHERE " + t.scope()
+	if written != nil {
+		rows += " AND NOT (" + t.rows() + " AND filename IN (" + literals(written) + "))"
+	}
+	return "pg_catalog.set_config('pgdbm.history', " + t.untouched("("+rows+")") + ", true)"
+}
+
+// intact is a query that fails unless the history is what was noted. RESET ALL takes the note away. A row that this transaction has written
+// has no age.
+func (t target) intact(j job, created bool) string {
+	const columns = 7 // those of a table that was created just now
+	altered, own := 0, "0"
+	if created {
+		altered = columns
+	}
+	if j.records() {
+		own = fmt.Sprintf("1 AND pg_catalog.bool_or(pg_catalog.age(h.xmin) <= 0 AND h.filename = %s AND h.checksum = %s AND h.module_name = %s)",
+			literal(j.m.File), literal(j.m.Checksum), literal(t.module))
+	}
+	found := t.untouched("pg_catalog.count(*) FILTER (WHERE pg_catalog.age(h.xmin) > 0)")
+	return "SELECT " + zero([]string{
+		found + " = COALESCE(NULLIF(pg_catalog.current_setting('pgdbm.history', true), ''), " + found + ")",
+		fmt.Sprintf("(SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute a WHERE a.attrelid = %s::pg_catalog.regclass AND a.attnum > 0 "+
+			"AND pg_catalog.age(a.xmin) <= 0) = %d", literal(t.history()), altered),
+		"pg_catalog.count(*) FILTER (WHERE pg_catalog.age(h.xmin) <= 0) = " + own,
+	}) + " FROM " + t.history() + " h WHERE " + t.scope()
+}
+
+// touched is the error of a migration after which the history is not what it was.
+func (r *run) touched(j job, statement int, err error) error {
+	failed := r.failed(j, &HistoryError{Table: r.target.history(), Err: err, Reason: "the migration drops or changes it, or a record in it; " +
+		"nothing of the migration stays: remove that statement, and change the history with Forget and Baseline"})
+	if statement >= 0 {
+		failed.locate(j.script(), statement, r.target, -1)
+	}
+	return failed
+}
+
+// mentionsHistory reports whether a text has the name of a table of ours, anywhere.
+func mentionsHistory(text string) bool { return strings.Contains(strings.ToLower(text), ownTable) }
+
+// maySpoil reports whether the history has to be looked at right behind a statement, so that an error can name its line.
+func maySpoil(text string) bool {
+	return mentionsHistory(text) || sqllex.Begins(text, "drop", "schema") || sqllex.Begins(text, "alter", "schema") || sqllex.Begins(text, "drop", "owned")
+}
+
+// refuseTouching refuses a statement that changes the history where no transaction would undo it, and one that changes the history of all
+// schemas, or what is known of files without a transaction, anywhere.
+func (r *run) refuseTouching(j job) error {
+	script := j.script()
+	if script == nil || !script.NoTransaction && !mentionsHistory(script.Text) {
+		return nil
+	}
+	texts, err := script.Expand(r.target.name)
+	if err != nil {
+		return r.failed(j, err)
+	}
+	for i, text := range texts {
+		if r.touches(script, text) {
+			failed := r.failed(j, &HistoryError{Table: r.target.history(), Reason: "a migration must not change it, and no transaction would undo this: " +
+				"remove the statement, and change the history with Forget and Baseline"})
+			failed.locate(script, i, r.target, -1)
+			return failed
+		}
+	}
+	return nil
+}
+
+func (r *run) touches(script *migfile.Script, text string) bool {
+	if sqllex.Begins(text, "select") && !sqllex.HasWord(text, "into") || harmless(text) {
+		return false
+	}
+	names := []string{sharedTable, progressTable}
+	if script.NoTransaction {
+		names = append(names, ownTable)
+		if sqllex.Begins(text, "drop", "owned") || (sqllex.Begins(text, "drop", "schema") || sqllex.Begins(text, "alter", "schema")) &&
+			namesOne(text, r.target.schema, r.target.shared) {
+			return true
+		}
+	}
+	return namesOne(text, names...)
+}
+
+// harmless reports whether a statement leaves a table that it names as it is.
+func harmless(text string) bool {
+	verb := sqllex.Tokens(text, 1)
+	return len(verb) == 1 && sqllex.OneOf(verb[0], "grant", "revoke", "comment", "analyze", "vacuum", "explain", "show", "create")
+}
+
+// namesOne reports whether a statement has one of the names, which may be in a body of its.
+func namesOne(text string, names ...string) bool {
+	lex := sqllex.Lexer{Text: text}
+	for t := lex.Next(); t.Kind != sqllex.EOF; t = lex.Next() {
+		token := text[t.Start:t.End]
+		switch t.Kind {
+		case sqllex.Word:
+			token = strings.ToLower(token)
+		case sqllex.QuotedIdent:
+			token = strings.ReplaceAll(strings.Trim(token, `"`), `""`, `"`)
+		case sqllex.DollarString, sqllex.String, sqllex.EscapeString:
+			if slices.ContainsFunc(names, func(name string) bool { return name != "" && strings.Contains(token, name) }) {
+				return true
+			}
+			continue
+		}
+		if slices.Contains(names, token) {
+			return true
+		}
+	}
+	return false
+}
