@@ -29,7 +29,7 @@ func (r *run) callFunction(ctx context.Context, st *state, j job) error {
 	}
 	defer tx.Rollback()
 	begun := time.Now()
-	if err := execAll(ctx, tx, r.functionGuard(st, j)); err != nil {
+	if err := execAll(ctx, tx, r.functionGuard(st)); err != nil {
 		if isBusy(err) {
 			return &busyError{err}
 		}
@@ -64,14 +64,14 @@ func giveUp(ctx context.Context, conn *schemadb.Conn) {
 
 // functionGuard is what begins the transaction of a function, without BEGIN. The history is written at the end, so that a
 // function which commits by itself is not recorded.
-func (r *run) functionGuard(st *state, j job) []string {
+func (r *run) functionGuard(st *state) []string {
 	m := r.newMessage()
 	m.session = &session{} // of which nothing is known
 	g := newGuard(r.target, st)
 	m.open(job{kind: recordJob}, g)
 	m.check(g)
 	m.add(guards, saving(nil))
-	m.add(guards, "SELECT "+r.target.noting(j.rewrites()))
+	m.add(guards, "SELECT "+noting(r.target.regclass()))
 	m.limit()
 	return append(m.statements()[1:], "SELECT "+keepAlive)
 }
@@ -92,17 +92,20 @@ func (r *run) endFunction(ctx context.Context, tx *schemadb.Tx, st *state, j job
 	if (errors.Is(err, sql.ErrTxDone) || hasCode(err, divisionByZero)) && ctx.Err() == nil {
 		return r.failed(j, fmt.Errorf("%w (%w)", errEnded, err))
 	}
-	statements := []string{restoreRole, restoreSettings, r.target.finished(j, took)}
+	if err == nil {
+		err = execAll(ctx, tx, []string{restoreRole, restoreSettings})
+	}
+	if err == nil {
+		if err = execAll(ctx, tx, []string{r.target.intactColumns(!st.table && r.target.shared == "")}); hasCode(err, divisionByZero, undefinedTable, invalidSchema) {
+			return r.touched(j, -1, err)
+		}
+	}
+	statements := []string{r.target.finished(j, took)}
 	if r.progress && j.endsProgress() {
 		statements = append(statements, r.target.forgetProgress(j.m.File))
 	}
 	if err == nil {
 		err = execAll(ctx, tx, statements)
-	}
-	if err == nil {
-		if err = execAll(ctx, tx, []string{r.target.intact(j, !st.table && r.target.shared == "")}); hasCode(err, divisionByZero) {
-			return r.touched(j, -1, err)
-		}
 	}
 	if err == nil {
 		err = tx.Commit()

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/pgdbm/pgdbm/internal/sqllex"
 	"github.com/pgdbm/pgdbm/internal/template"
 )
 
@@ -76,11 +77,19 @@ func (m *message) job(j job, g guard, statements []string) {
 	m.end(j, g)
 }
 
-// work adds statement i of a migration.
+// work adds statement i of a migration, and behind one that may change the history a check that names its line.
 func (m *message) work(j job, i int, sql string, created bool) {
+	resets := sqllex.Begins(sql, "reset", "all") // takes the note away
+	if resets && m.target.module != "" {
+		m.addStatement(checks, i, m.target.intactColumns(created))
+	}
 	m.addStatement(works, i, sql)
-	if maySpoil(sql) && m.target.module != "" && !j.changesSession() { // which may have another role
-		m.addStatement(checks, i, m.target.intact(j, created))
+	switch {
+	case m.target.module == "":
+	case resets:
+		m.add(helps, "SELECT "+noting(m.target.found()))
+	case maySpoil(sql):
+		m.addStatement(checks, i, m.target.intactColumns(created))
 	}
 }
 
@@ -91,15 +100,15 @@ func (m *message) begin(j job, g guard) {
 	switch j.kind {
 	case applyJob: // the duration is NULL until it is known
 		took := "NULLIF(" + zero(append(g.free(t), g.same(t)...)) + ", 0)"
-		m.add(guards, t.insert(j.m, took)+" RETURNING "+t.noting(j.rewrites()))
+		m.add(guards, t.insert(j.m, took)+" RETURNING "+noting(t.regclass()))
 	case recordJob:
 		m.add(guards, t.insert(j.m, zero(append(g.free(t), g.same(t)...))))
 	case reapplyJob:
 		m.check(g)
-		m.add(guards, t.update(j.m, "NULL")+" RETURNING "+t.noting(j.rewrites()))
+		m.add(guards, t.update(j.m, "NULL")+" RETURNING "+noting(t.regclass()))
 	case undoJob:
 		m.check(g)
-		m.add(guards, t.remove(j.forgets())+" RETURNING "+t.noting(j.rewrites()))
+		m.add(guards, t.remove(j.forgets())+" RETURNING "+noting(t.regclass()))
 	case forgetJob:
 		m.check(g)
 		m.add(guards, t.remove(j.forgets()))
@@ -166,15 +175,21 @@ func (m *message) open(j job, g guard) {
 
 // end adds the end of a migration's own part.
 func (m *message) end(j job, g guard) {
-	if j.changesSession() {
-		if resetsAll(j.script().Text) { // then what was put aside is gone
-			m.add(helps, "RESET ALL")
-		}
+	changes := j.changesSession()
+	if changes {
 		m.add(helps, restoreRole)
-		m.add(helps, restoreSettings)
 	}
-	if j.runs() {
-		m.add(checks, m.target.intact(j, g.createTable))
+	switch {
+	case j.runs() && j.script() != nil && mentionsHistory(j.script().Text):
+		m.add(checks, m.target.intactColumns(g.createTable))
+	case j.runs():
+		m.add(checks, m.target.intact())
+	}
+	if changes && resetsAll(j.script().Text) { // then what was put aside is gone
+		m.add(helps, "RESET ALL")
+	}
+	if changes {
+		m.add(helps, restoreSettings)
 	}
 }
 

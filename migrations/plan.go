@@ -32,17 +32,6 @@ func (j job) forgets() []string { return append([]string{j.m.File}, j.repeatable
 // runs reports whether the job runs something of the migration's.
 func (j job) runs() bool { return j.kind == applyJob || j.kind == reapplyJob || j.kind == undoJob }
 
-// rewrites returns the files whose rows the job changes or removes.
-func (j job) rewrites() []string {
-	if j.kind == applyJob || j.kind == recordJob {
-		return nil
-	}
-	return j.forgets()
-}
-
-// records reports whether the history lists the migration when the job is done.
-func (j job) records() bool { return j.kind == applyJob || j.kind == reapplyJob || j.kind == recordJob }
-
 // isolation returns the level of the job's transaction.
 func (j job) isolation() string { return "READ COMMITTED" }
 

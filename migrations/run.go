@@ -141,7 +141,7 @@ func (r *run) twice(jobs []job) error {
 	for _, j := range jobs {
 		if j.kind == applyJob && applied[j.m.File] {
 			return &HistoryError{Table: r.target.history(), Reason: j.m.File + " is not in it any more, though this run has applied it: " +
-				"a migration drops the schema or the history"}
+				"a migration has removed it, or somebody else has"}
 		}
 		applied[j.m.File] = false // or else it is undone before
 	}
@@ -155,10 +155,8 @@ func (r *run) jobs(ctx context.Context, st *state, jobs []job) error {
 			return err
 		}
 	}
-	if !st.schema || !st.table {
-		if err := r.twice(jobs); err != nil {
-			return err
-		}
+	if err := r.twice(jobs); err != nil {
+		return err
 	}
 	for len(jobs) > 0 {
 		if err := r.announce(ctx, jobs[0]); err != nil {

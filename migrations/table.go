@@ -85,6 +85,9 @@ func moduleKey(module string) string {
 	return "pg_catalog.hashtext(" + literal("pgdbm_migration_"+module) + ")"
 }
 
+// columnsOfHistory is how many columns createOwn makes.
+const columnsOfHistory = 7
+
 // createOwn is the table as the Python library creates it.
 func (t target) createOwn() []string {
 	table := t.ownHistory()
