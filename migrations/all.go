@@ -135,6 +135,9 @@ func (a *all) run(ctx context.Context, targets []target) error {
 	}
 	a.warn(ctx, sessions[1], targets[0])
 	first := &worker{all: a, session: sessions[1]}
+	for i := range targets {
+		targets[i].pooled = first.session.pooled
+	}
 	if a.options.module == "" {
 		first.holder = sessions[0] // each schema is a module, with a lock of its own
 	} else {

@@ -121,8 +121,11 @@ func (f *fileRun) check(ctx context.Context, looker *session) error {
 		return nil
 	}
 	found, err := lockers(ctx, looker, "NOT l.granted AND "+advisory(moduleKey(f.target.module)))
-	if err == nil && len(found) > 0 {
-		err = &BlockedError{Module: f.target.module, Waiters: found}
+	switch {
+	case err == nil && len(found) > 0:
+		return &BlockedError{Module: f.target.module, Waiters: found}
+	case f.target.pooled: // it may have no connection to spare
+		return nil
 	}
 	return err
 }

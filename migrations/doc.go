@@ -113,7 +113,7 @@
 //
 // The limits that a pool has for its sessions are for queries; schemadb.Open sends 60 seconds for a statement and 5 for a
 // lock. Migrations take longer, so the pool's statement_timeout does not count, nor does the facade's CommandTimeout in Go
-// functions: [StatementTimeout] sets a limit. The pool's lock_timeout counts in transactions, where waiting stops others,
+// functions: [StatementTimeout] sets a limit. Nor does transaction_timeout (PostgreSQL 17). The pool's lock_timeout counts in transactions, where waiting stops others,
 // unless [LockTimeout] sets another; in files without a transaction there is none, unless they SET it.
 //
 // # Errors
@@ -130,7 +130,6 @@
 //     for undos of others, a file without a transaction that has stopped in its middle.
 //   - A setting with a dot (app.tenant) that a called function or a Go function sets is not set back. On PgBouncer's server
 //     connections it stays; otherwise the connection is closed.
-//   - The server's transaction_timeout (PostgreSQL 17) counts: a role that migrates should have none.
 //   - With SharedHistory, ALTER SCHEMA ... RENAME needs an UPDATE of schema_name in that table. Once it was on, the option
 //     cannot be left out again: the schemas' own tables are gone, so everything would run once more.
 //   - A name without a template goes where the search_path says, as everywhere. Only with the driver's schema_mode=search_path, and

@@ -2,7 +2,6 @@ package migrations
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -28,7 +27,7 @@ func (g guard) free(t target) []string {
 	if g.held {
 		return nil
 	}
-	return []string{"pg_catalog.pg_try_advisory_xact_lock(" + strconv.FormatInt(t.key(), 10) + ")"}
+	return []string{t.lock()}
 }
 
 // same is the condition that the history is as it was when the run looked.

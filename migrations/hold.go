@@ -23,25 +23,34 @@ type hold struct {
 // errHoldLost is why a run stops whose hold is gone.
 var errHoldLost = errors.New("pgdbm: the connection that keeps other runs out is lost: run again")
 
-// keepAlive lets a transaction wait without statements, though a pool may have set idle_in_transaction_session_timeout. If
+// keepAlive lets a transaction wait without statements, though a pool may have set idle_in_transaction_session_timeout, or since
+// PostgreSQL 17 transaction_timeout. If
 // the machine dies, the server ends it when the network has been silent for about a minute: see
 // https://www.postgresql.org/docs/current/runtime-config-connection.html
 const keepAlive = `pg_catalog.set_config('idle_in_transaction_session_timeout', '0', true), pg_catalog.set_config('tcp_keepalives_idle', '30', true),
-	pg_catalog.set_config('tcp_keepalives_interval', '10', true), pg_catalog.set_config('tcp_keepalives_count', '3', true)`
+	pg_catalog.set_config('tcp_keepalives_interval', '10', true), pg_catalog.set_config('tcp_keepalives_count', '3', true),
+	CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 170000 THEN pg_catalog.set_config('transaction_timeout', '0', true) END`
 
 // keep begins the transaction of a hold; a lock follows.
 const keep = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;\nSELECT " + keepAlive + ";\nSELECT "
 
-// holdModule takes the Python library's lock of the module, shared, on the session: that library takes it exclusively,
-// and other runs share it. It returns a context that ends when the hold is lost.
+// holdModule takes the Python library's lock of the module on the session, which it owns from then on, and returns a context that ends
+// when the hold is lost.
+//
+// Through a pooler it takes none, and gives the connection back: PgBouncer's PAUSE would wait for the end of the hold, and the run for the
+// end of the PAUSE. Each transaction takes the lock then.
 func holdModule(ctx context.Context, o *options, s *session, t target) (context.Context, *hold, error) {
-	key := "pg_catalog.pg_try_advisory_xact_lock_shared(" + moduleKey(t.module) + ")"
+	if s.pooled {
+		s.close()
+		return ctx, nil, nil
+	}
 	take := func(ctx context.Context) error {
-		return acquire(ctx, s, keep+key, "ROLLBACK", func(w *waiting) error {
+		return acquire(ctx, s, keep+shareModule(t.module), "ROLLBACK", func(w *waiting) error {
 			return w.wait(ctx, o, s, target{module: t.module}, 0)
 		})
 	}
 	if err := take(ctx); err != nil {
+		s.close()
 		return nil, nil, err
 	}
 	ctx, lose := context.WithCancelCause(ctx)
@@ -60,7 +69,7 @@ const (
 // returns the session that has it. If the hold of the module is for this run alone, it has room for that key too; so the
 // run needs no other connection.
 func (r *run) holdTarget(ctx context.Context) (holder *session, release func(), err error) {
-	key := fmt.Sprintf("pg_catalog.pg_try_advisory_xact_lock(%d)", r.target.key())
+	key := r.target.lock()
 	wait := func(w *waiting) error { return w.wait(ctx, r.options, r.session, r.target, 0) }
 	if r.hold != nil {
 		if err := r.connect(ctx); err != nil {
@@ -179,6 +188,9 @@ func (h *hold) watch(ctx context.Context) {
 
 // end gives the lock back.
 func (h *hold) end() {
+	if h == nil {
+		return
+	}
 	h.pause()
 	h.lose(nil)
 	h.session.rollback(context.Background())
@@ -186,6 +198,7 @@ func (h *hold) end() {
 
 // release gives the lock and the connection back.
 func (h *hold) release() {
-	h.end()
-	h.session.close()
+	if h.end(); h != nil {
+		h.session.close()
+	}
 }

@@ -73,9 +73,9 @@ func (m *Migrator) run(ctx context.Context, plan func(*state, int, target) ([]jo
 	}
 	session := sessions[1]
 	defer session.close()
+	t.pooled = session.pooled
 	ctx, hold, err := holdModule(ctx, &m.options, sessions[0], t)
 	if err != nil {
-		sessions[0].close()
 		return result, err
 	}
 	defer hold.release()

@@ -107,16 +107,37 @@ func (f *fileRun) begin(ctx context.Context, i int) error {
 		err = f.session.checkEncoding(ctx)
 	}
 	if err == nil {
-		err = f.note(ctx, i, f.texts[i])
+		err = f.givingWay(ctx, func() error { return f.note(ctx, i, f.texts[i]) })
 	}
-	if err == nil {
-		return nil
+	if err == nil || errors.As(err, new(*busyError)) {
+		return err
 	}
 	failed := f.stopped(i, -1, err)
 	if err := f.noteNow(ctx, i); err != nil && i > 0 {
 		failed.Note = fmt.Sprintf("its first %d statements are done, but that cannot be noted (%v): the next run begins with number %d again", i, err, i)
 	}
 	return failed
+}
+
+// givingWay calls fn, whose statements are short. If a pooler does not serve them soon, it gives the lock back, for which PgBouncer's PAUSE
+// may be waiting: the statements wait for the end of that. Then the run has to begin anew.
+func (f *fileRun) givingWay(ctx context.Context, fn func() error) error {
+	if !f.target.pooled {
+		return fn()
+	}
+	gone := make(chan struct{})
+	timer := time.AfterFunc(time.Second, func() {
+		defer close(gone)
+		f.holder.rollback(ctx)
+	})
+	err := fn()
+	if timer.Stop() {
+		return err
+	}
+	if <-gone; err == nil {
+		err = &busyError{}
+	}
+	return err
 }
 
 // setLimits sets the timeouts of the session, because a pool's are for queries: an index takes longer to build, and waits for
@@ -128,6 +149,9 @@ func (f *fileRun) setLimits(ctx context.Context) error {
 	}
 	if !f.session.patient {
 		statements += "SET lock_timeout = 0;"
+	}
+	if f.session.timed {
+		statements += "SET transaction_timeout = 0;"
 	}
 	if statements == "" {
 		return nil
@@ -151,16 +175,24 @@ func (f *fileRun) tidy(ctx context.Context, i int, err error) {
 
 // noteNow notes that the first done statements are done and that none is running, also when ctx has ended.
 func (f *fileRun) noteNow(ctx context.Context, done int) error {
-	return settle(ctx, func(ctx context.Context) error { return f.note(ctx, done, "") })
+	return f.settle(ctx, func(ctx context.Context) error { return f.note(ctx, done, "") })
 }
 
 // settle calls fn, which writes down what has happened, also when ctx has ended. Then the request to cancel the last statement
-// may come so late that it hits one of fn's, so it is called again.
-func settle(ctx context.Context, fn func(context.Context) error) error {
-	ctx, cancel := settled(ctx)
+// may come so late that it hits one of fn's, so it is called again. A pooler may be paused meanwhile.
+func (f *fileRun) settle(ctx context.Context, fn func(context.Context) error) error {
+	own, cancel := settled(ctx)
+	if f.target.pooled && ctx.Err() == nil {
+		cancel()
+		own, cancel = context.WithTimeout(ctx, max(f.waitLimit, cancelLimit))
+	}
 	defer cancel()
 	for {
-		if err := fn(ctx); !hasCode(err, queryCanceled) || ctx.Err() != nil {
+		err := f.givingWay(own, func() error { return fn(own) })
+		if errors.As(err, new(*busyError)) {
+			return nil // it is written down
+		}
+		if !hasCode(err, queryCanceled) || own.Err() != nil {
 			return err
 		}
 	}
@@ -332,7 +364,7 @@ func isDone(text string, err error) bool {
 
 // finish writes the history, also when ctx has ended: all is done.
 func (f *fileRun) finish(ctx context.Context) error {
-	err := settle(ctx, func(ctx context.Context) error {
+	err := f.settle(ctx, func(ctx context.Context) error {
 		if err := f.session.checkEncoding(ctx); err != nil && !errors.Is(err, errEncoding) { // nothing follows that could be misread
 			return err
 		}

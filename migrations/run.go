@@ -132,18 +132,27 @@ func (r *run) inVain(st *state, err error) bool {
 	return r.conflicts > maxConflicts
 }
 
-// twice returns an error if a job is to apply what this run has applied already.
-func (r *run) twice(jobs []job) error {
-	applied := map[string]bool{}
+// mostTimes is how often a run applies a migration at most, if others undo it meanwhile.
+const mostTimes = 5
+
+// twice returns an error if a job is to apply what this run has applied already, and nobody can have undone it.
+func (r *run) twice(st *state, jobs []job) error {
+	most := mostTimes
+	if !st.schema || !st.table {
+		most = 1
+	}
+	applied := map[string]int{}
 	for _, step := range r.result.Steps {
-		applied[step.Migration.File] = !step.Undo && !step.RecordOnly
+		if !step.Undo && !step.RecordOnly {
+			applied[step.Migration.File]++
+		}
 	}
 	for _, j := range jobs {
-		if j.kind == applyJob && applied[j.m.File] {
+		if j.kind == applyJob && applied[j.m.File] >= most {
 			return &HistoryError{Table: r.target.history(), Reason: j.m.File + " is not in it any more, though this run has applied it: " +
 				"a migration has removed it, or somebody else has"}
 		}
-		applied[j.m.File] = false // or else it is undone before
+		applied[j.m.File] = 0 // or else it is undone before
 	}
 	return nil
 }
@@ -155,7 +164,7 @@ func (r *run) jobs(ctx context.Context, st *state, jobs []job) error {
 			return err
 		}
 	}
-	if err := r.twice(jobs); err != nil {
+	if err := r.twice(st, jobs); err != nil {
 		return err
 	}
 	for len(jobs) > 0 {
@@ -209,6 +218,11 @@ func (r *run) some(ctx context.Context, st *state, jobs []job) (done int, err er
 	case jobs[0].function() != nil:
 		return 1, r.callFunction(ctx, st, jobs[0])
 	case script != nil && script.NoTransaction:
+		if r.target.pooled { // the locks of some such files would take all of the pooler's connections to the server
+			if err := r.enterLane(ctx); err != nil {
+				return 0, err
+			}
+		}
 		return 1, r.withoutTransaction(ctx, st, jobs[0])
 	case script != nil && inParts(script):
 		return 1, r.inParts(ctx, st, jobs[0])

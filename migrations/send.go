@@ -129,6 +129,10 @@ func (r *run) jobFailed(j job, statement, offset int, err error) error {
 
 // isBusy reports whether a guard has failed because of others.
 func isBusy(err error) bool {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && pgErr.Message == "query_wait_timeout" {
+		return true // of PgBouncer, which has sent nothing to the server
+	}
 	return hasCode(err, divisionByZero, lockNotAvailable, deadlockDetected, undefinedTable, invalidSchema,
 		duplicateSchema, duplicateTable, duplicateObject, uniqueViolation, serializationFailure, internalError)
 }

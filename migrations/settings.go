@@ -23,6 +23,9 @@ func (o *options) limits(s *session) string {
 	if o.lockTimeout > 0 {
 		add("lock_timeout", o.lockTimeout)
 	}
+	if s.timed {
+		add("transaction_timeout", 0)
+	}
 	if set == nil {
 		return ""
 	}
@@ -37,7 +40,8 @@ const sessionMark = "pg_catalog.concat_ws(' ', pg_catalog.current_setting('role'
 // behind PgBouncer for other clients. So the settings are put aside before it, and set again in the same transaction.
 const (
 	saveSettings = `SELECT pg_catalog.set_config('pgdbm.settings', (SELECT pg_catalog.json_object_agg(name, setting)::pg_catalog.text ` +
-		`FROM (SELECT name, setting FROM pg_catalog.pg_settings WHERE context IN ('user', 'superuser') AND name !~ '^(transaction_|pgdbm[.])' ` +
+		`FROM (SELECT name, setting FROM pg_catalog.pg_settings WHERE context IN ('user', 'superuser') AND name !~ '^pgdbm[.]' ` +
+		`AND name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable') ` +
 		`UNION ALL SELECT name, pg_catalog.current_setting(name, true) FROM pg_catalog.unnest(%s) n (name) ` +
 		`WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_settings p WHERE p.name = n.name)) s (name, setting)), true), ` +
 		`pg_catalog.set_config('pgdbm.role', pg_catalog.current_setting('role'), true), ` +

@@ -24,6 +24,7 @@ type target struct {
 	schema string // where the module's tables are: name, or else the first schema of the search_path
 	module string
 	shared string // the schema with the shared history, or ""
+	pooled bool   // no connection holds the lock of the module, so each transaction takes it
 	path   string // the search_path where the driver pgdbm keeps one, or ""
 }
 
@@ -78,6 +79,20 @@ func (t target) ownRows() string {
 func (t target) key() int64 {
 	sum := sha256.Sum256([]byte("pgdbm\x00" + t.module + "\x00" + t.schema))
 	return int64(binary.BigEndian.Uint64(sum[:])) //nolint:gosec // all 64 bits are the key
+}
+
+// lock takes the target's key, and where no connection keeps the Python library out of the module, does that too.
+func (t target) lock() string {
+	lock := "pg_catalog.pg_try_advisory_xact_lock(" + strconv.FormatInt(t.key(), 10) + ")"
+	if t.pooled {
+		lock += " AND " + shareModule(t.module)
+	}
+	return lock
+}
+
+// shareModule takes the Python library's lock of a module, shared: that library takes it exclusively, and other runs share it.
+func shareModule(module string) string {
+	return "pg_catalog.pg_try_advisory_xact_lock_shared(" + moduleKey(module) + ")"
 }
 
 // moduleKey is the Python library's lock for a module, as SQL.

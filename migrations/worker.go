@@ -63,6 +63,12 @@ func (w *worker) held(ctx context.Context, t target, fn func(context.Context) er
 	if w.options.module != "" {
 		return fn(ctx)
 	}
+	if t.pooled {
+		if w.holder != nil {
+			w.holder.close()
+		}
+		return fn(ctx)
+	}
 	if w.holder == nil || w.holder.conn == nil || w.holder.spoiled {
 		if w.holder != nil {
 			w.holder.close()
