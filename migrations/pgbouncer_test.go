@@ -1,8 +1,11 @@
 package migrations_test
 
 import (
+	"context"
 	"database/sql"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/pgdbm/pgdbm/internal/pgbouncer"
 	"github.com/pgdbm/pgdbm/migrations"
@@ -109,4 +112,55 @@ func TestExclusionThroughPgBouncer(t *testing.T) {
 		l.succeeds("the run that has waited", waiter)
 		l.checkIndex("s.a_again")
 	})
+}
+
+// TestPause pauses PgBouncer in the middle of a run, with two connections to the server: neither waits for the other.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		text string
+		opts []migrations.Option
+	}{
+		"one module":            {"CREATE TABLE {{tables.t}} ()", []migrations.Option{module}},
+		"a module of each":      {"CREATE TABLE {{tables.t}} ()", nil},
+		"a shared history":      {"CREATE TABLE {{tables.t}} ()", []migrations.Option{module, migrations.SharedHistory("books")}},
+		"without a transaction": {"-- pgdbm:no-transaction\nCREATE TABLE {{tables.t}} (x int);\nSELECT pg_sleep(0.1);\nCREATE INDEX CONCURRENTLY i ON {{tables.t}} (x)", []migrations.Option{module}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			through := pgbouncer.Start(t, l.dsn, "default_pool_size=2", "admin_users=postgres", "server_login_retry=1") // of connections that PAUSE has cut
+			config, err := pgx.ParseConfig(through + "&default_query_exec_mode=simple_protocol")
+			if err != nil {
+				t.Fatal(err)
+			}
+			config.Database, config.User, config.RuntimeParams = "pgbouncer", "postgres", nil
+			console, err := pgx.ConnectConfig(t.Context(), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer console.Close(context.Background())
+			schemas, begun := schemaNames(20), make(chan struct{}, 20)
+			progress := migrations.Progress(func(migrations.Report) { begun <- struct{}{} })
+			run := beginApplyAll(l.Context(), l.poolOn("pgx", through+"&default_query_exec_mode=exec", 12), sqlFiles("001_a.sql", c.text), schemas,
+				append(c.opts, progress, migrations.Parallel(8))...)
+			for range 2 {
+				<-begun
+				l.succeeds("PAUSE", start(func() error {
+					_, err := console.Exec(t.Context(), "PAUSE")
+					return err
+				}))
+				select {
+				case err := <-run:
+					t.Fatalf("the run has ended: %v", err)
+				default:
+				}
+				l.exec(console, "RESUME")
+			}
+			l.succeeds("the run", run)
+			if n := read[int](l, "SELECT count(*) FROM pg_class WHERE relname = 't'"); n != len(schemas) {
+				t.Errorf("%d of %d schemas have the table", n, len(schemas))
+			}
+		})
+	}
 }
