@@ -136,7 +136,7 @@ func (a *all) run(ctx context.Context, targets []target) error {
 	a.warn(ctx, sessions[1], targets[0])
 	first := &worker{all: a, session: sessions[1]}
 	for i := range targets {
-		targets[i].pooled = first.session.pooled
+		targets[i].pooled, targets[i].citus = first.session.pooled, first.session.citus
 	}
 	if a.options.module == "" {
 		first.holder = sessions[0] // each schema is a module, with a lock of its own

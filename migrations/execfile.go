@@ -56,7 +56,7 @@ func (r *run) once(ctx context.Context, j job, texts []string) error {
 	before := r.newMessage()
 	before.add(guards, "BEGIN ISOLATION LEVEL READ COMMITTED")
 	before.limit()
-	if _, err := r.session.send(ctx, before.text.String()); err != nil {
+	if _, err := r.exchange(ctx, before); err != nil {
 		r.session.rollback(ctx)
 		return r.failed(j, err)
 	}

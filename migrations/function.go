@@ -71,7 +71,9 @@ func (r *run) functionGuard(st *state) []string {
 	m.open(job{kind: recordJob}, g)
 	m.check(g)
 	m.add(guards, saving(nil))
-	m.add(guards, "SELECT "+noting(r.target.regclass()))
+	if !r.target.citus {
+		m.add(guards, "SELECT "+noting(r.target.regclass()))
+	}
 	m.limit()
 	return append(m.statements()[1:], "SELECT "+keepAlive)
 }
@@ -95,7 +97,7 @@ func (r *run) endFunction(ctx context.Context, tx *schemadb.Tx, st *state, j job
 	if err == nil {
 		err = execAll(ctx, tx, []string{restoreRole, restoreSettings})
 	}
-	if err == nil {
+	if err == nil && !r.target.citus {
 		if err = execAll(ctx, tx, []string{r.target.intactColumns(!st.table && r.target.shared == "")}); hasCode(err, divisionByZero, undefinedTable, invalidSchema) {
 			return r.touched(j, -1, err)
 		}

@@ -275,7 +275,11 @@ func ensureShared(ctx context.Context, s *session, schema string) error {
 	}
 	statements := []string{createShared(schema), target{shared: schema}.createProgress()}
 	if !found[schema].schema { // to ask for it takes a privilege even where it exists
-		statements = append([]string{"CREATE SCHEMA IF NOT EXISTS " + template.QuoteIdent(schema)}, statements...)
+		create := "CREATE SCHEMA IF NOT EXISTS " + template.QuoteIdent(schema)
+		if s.citus { // the history of all schemas is a table of the coordinator
+			create = "BEGIN; SET LOCAL citus.enable_schema_based_sharding = off; " + create + "; COMMIT"
+		}
+		statements = append([]string{create}, statements...)
 	}
 	for _, statement := range statements {
 		for tries := 3; ; tries-- {

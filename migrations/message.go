@@ -43,8 +43,9 @@ type message struct {
 type mark struct {
 	job        int
 	role       role
-	statement  int // of the script
-	start, end int // in the text, in bytes
+	statement  int    // of the script
+	start, end int    // in the text, in bytes
+	timed      string // of COMMIT: the file of the job whose duration the history has, or ""
 }
 
 // role is what a statement is there for.
@@ -79,13 +80,14 @@ func (m *message) job(j job, g guard, statements []string) {
 
 // work adds statement i of a migration, and behind one that may change the history a check that names its line.
 func (m *message) work(j job, i int, sql string, created bool) {
+	watched := m.target.module != "" && !m.target.citus
 	resets := sqllex.Begins(sql, "reset", "all") // takes the note away
-	if resets && m.target.module != "" {
+	if resets && watched {
 		m.addStatement(checks, i, m.target.intactColumns(created))
 	}
 	m.addStatement(works, i, sql)
 	switch {
-	case m.target.module == "":
+	case !watched:
 	case resets:
 		m.add(helps, "SELECT "+noting(m.target.found()))
 	case maySpoil(sql):
@@ -96,23 +98,20 @@ func (m *message) work(j job, i int, sql string, created bool) {
 // begin adds the start of a job's transaction: what is missing, the guard, and what the history shall say.
 func (m *message) begin(j job, g guard) {
 	m.open(j, g)
-	t := m.target
-	switch j.kind {
-	case applyJob: // the duration is NULL until it is known
-		took := "NULLIF(" + zero(append(g.free(t), g.same(t)...)) + ", 0)"
-		m.add(guards, t.insert(j.m, took)+" RETURNING "+noting(t.regclass()))
-	case recordJob:
-		m.add(guards, t.insert(j.m, zero(append(g.free(t), g.same(t)...))))
-	case reapplyJob:
+	t, took := m.target, "NULL" // until it is known
+	switch {
+	case t.citus || !j.adds():
 		m.check(g)
-		m.add(guards, t.update(j.m, "NULL")+" RETURNING "+noting(t.regclass()))
-	case undoJob:
-		m.check(g)
-		m.add(guards, t.remove(j.forgets())+" RETURNING "+noting(t.regclass()))
-	case forgetJob:
-		m.check(g)
-		m.add(guards, t.remove(j.forgets()))
+	case j.kind == applyJob:
+		took = "NULLIF(" + zero(append(g.free(t), g.same(t)...)) + ", 0)"
+	default:
+		took = zero(append(g.free(t), g.same(t)...))
 	}
+	record := t.record(j, took)
+	if j.runs() && !t.citus {
+		record += " RETURNING " + noting(t.regclass())
+	}
+	m.add(guards, record)
 	if m.progress && j.endsProgress() {
 		m.add(guards, t.forgetProgress(j.m.File))
 	}
@@ -134,7 +133,7 @@ func (m *message) limit() {
 // For an INSERT, which the primary key refuses then, one is enough.
 func (m *message) check(g guard) {
 	free, same := g.free(m.target), g.same(m.target)
-	if m.target.shared != "" && free != nil && same != nil {
+	if (m.target.shared != "" || m.target.citus) && free != nil && same != nil {
 		m.add(guards, "SELECT "+zero(free))
 		free = nil
 	}
@@ -180,6 +179,8 @@ func (m *message) end(j job, g guard) {
 		m.add(helps, restoreRole)
 	}
 	switch {
+	case j.runs() && m.target.citus:
+		m.add(checks, m.target.ownRecord(j))
 	case j.runs() && j.script() != nil && mentionsHistory(j.script().Text):
 		m.add(checks, m.target.intactColumns(g.createTable))
 	case j.runs():
@@ -195,10 +196,17 @@ func (m *message) end(j job, g guard) {
 
 // commit adds the end of a transaction. Last says that it is the last one of the message.
 func (m *message) commit(last bool) {
-	if last && len(m.timed) > 0 {
+	switch {
+	case !last || len(m.timed) == 0:
+	case m.target.citus:
+		m.add(records, "SELECT NULL, NULL, "+sessionMark)
+	default:
 		m.add(records, m.target.durations(m.timed, "pg_catalog.clock_timestamp()::pg_catalog.timestamp"))
 	}
 	m.add(commits, "COMMIT")
+	if n := len(m.timed); n > 0 {
+		m.marks[len(m.marks)-1].timed = m.timed[n-1]
+	}
 	m.jobs++
 }
 

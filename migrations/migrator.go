@@ -73,7 +73,7 @@ func (m *Migrator) run(ctx context.Context, plan func(*state, int, target) ([]jo
 	}
 	session := sessions[1]
 	defer session.close()
-	t.pooled = session.pooled
+	t.pooled, t.citus = session.pooled, session.citus
 	ctx, hold, err := holdModule(ctx, &m.options, sessions[0], t)
 	if err != nil {
 		return result, err

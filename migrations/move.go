@@ -23,7 +23,7 @@ func (r *run) move(ctx context.Context, st *state) error {
 		m.add(guards, sql)
 	}
 	m.commit(true)
-	if _, err := r.session.send(ctx, m.text.String()); err != nil {
+	if _, err := r.exchange(ctx, m); err != nil {
 		r.session.rollback(ctx)
 		if isBusy(err) {
 			return &busyError{err}

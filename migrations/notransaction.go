@@ -229,10 +229,10 @@ func (f *fileRun) prepare(ctx context.Context, st *state) error {
 		m.add(guards, f.target.createProgress())
 	}
 	m.commit(true)
-	results, err := f.session.send(ctx, m.text.String())
+	a, err := f.exchange(ctx, m)
 	if err != nil {
 		f.session.rollback(ctx)
-		return f.sendError(m, len(results), []job{f.job}, err)
+		return f.sendError(m, len(a.results), []job{f.job}, err)
 	}
 	st.schema, st.table = true, true
 	return nil

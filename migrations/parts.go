@@ -32,8 +32,8 @@ func (r *run) copyTransaction(ctx context.Context, st *state, j job, texts []str
 	before, after := r.newMessage(), r.newMessage()
 	g := newGuard(r.target, st)
 	before.begin(j, g)
-	if results, err := r.session.send(ctx, before.text.String()); err != nil {
-		return r.sendError(before, len(results), []job{j}, err)
+	if a, err := r.exchange(ctx, before); err != nil {
+		return r.sendError(before, len(a.results), []job{j}, err)
 	}
 	if err := r.parts(ctx, j, texts, g.createTable); err != nil {
 		return err
@@ -41,7 +41,8 @@ func (r *run) copyTransaction(ctx context.Context, st *state, j job, texts []str
 	after.timed = before.timed
 	after.end(j, g)
 	after.commit(true)
-	results, err := r.session.send(ctx, after.text.String())
+	a, err := r.exchange(ctx, after)
+	results := a.results
 	if err != nil {
 		return r.sendError(after, len(results), []job{j}, err)
 	}
@@ -68,7 +69,7 @@ func (r *run) parts(ctx context.Context, j job, texts []string, created bool) er
 			m.work(j, i, texts[i], created)
 		}
 		i--
-		a, err := r.session.exec(ctx, m.text.String(), "")
+		a, err := r.exchange(ctx, m)
 		r.hear(ctx, a.notices, func(n int) (job, int) { return j, m.marks[n].statement })
 		if err != nil {
 			return r.partError(m, len(a.results), j, err)

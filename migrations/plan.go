@@ -32,6 +32,12 @@ func (j job) forgets() []string { return append([]string{j.m.File}, j.repeatable
 // runs reports whether the job runs something of the migration's.
 func (j job) runs() bool { return j.kind == applyJob || j.kind == reapplyJob || j.kind == undoJob }
 
+// adds reports whether the job adds a row to the history.
+func (j job) adds() bool { return j.kind == applyJob || j.kind == recordJob }
+
+// records reports whether the history lists the migration when the job is done.
+func (j job) records() bool { return j.adds() || j.kind == reapplyJob }
+
 // isolation returns the level of the job's transaction.
 func (j job) isolation() string { return "READ COMMITTED" }
 

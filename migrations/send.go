@@ -22,7 +22,7 @@ func (*earlyError) Error() string { return "the server cannot read a later job" 
 
 // send sends the message, and notes which of the jobs are done.
 func (r *run) send(ctx context.Context, st *state, m *message, jobs []job) (done int, err error) {
-	a, err := r.session.exec(ctx, m.text.String(), "")
+	a, err := r.exchange(ctx, m)
 	results := a.results
 	r.hear(ctx, a.notices, func(n int) (job, int) { return jobs[m.marks[n].job], m.marks[n].statement })
 	took, mark := durations(m, results)
@@ -102,6 +102,9 @@ func (r *run) sendError(m *message, results int, jobs []job, err error) error {
 		return r.touched(j, at.statement, err)
 	case at.role == guards && isBusy(err):
 		return &busyError{err}
+	case at.role == guards && isWorker(err):
+		return fmt.Errorf("pgdbm: module %q in schema %q: this server is a worker of a Citus cluster: migrate through its coordinator: %w",
+			r.target.module, r.target.schema, err)
 	case at.role == guards && pgErr == nil: // the connection, or the context
 		return r.failed(j, err)
 	case at.role == guards:
@@ -133,8 +136,8 @@ func isBusy(err error) bool {
 	if errors.As(err, &pgErr) && pgErr.Message == "query_wait_timeout" {
 		return true // of PgBouncer, which has sent nothing to the server
 	}
-	return hasCode(err, divisionByZero, lockNotAvailable, deadlockDetected, undefinedTable, invalidSchema,
-		duplicateSchema, duplicateTable, duplicateObject, uniqueViolation, serializationFailure, internalError)
+	return changedCatalog(err) || hasCode(err, divisionByZero, lockNotAvailable, deadlockDetected, undefinedTable, invalidSchema,
+		duplicateSchema, duplicateTable, duplicateObject, uniqueViolation, serializationFailure)
 }
 
 // done notes that a job is done.

@@ -26,6 +26,7 @@ type session struct {
 	patient   bool    // its lock_timeout is 0; false if it is not known
 	timed     bool    // its transaction_timeout, which PostgreSQL 17 has, is not 0
 	pooled    bool    // a pooler lends the server's session for each transaction
+	citus     bool    // see citus.go
 	mark      string  // see sessionMark
 	role      string  // "none" if it is the user's
 	pool      *sql.DB // of a sibling, which nobody else uses; or nil
@@ -87,13 +88,15 @@ func (s *session) enter(ctx context.Context, t target) (path string, err error) 
 // them.
 func (s *session) learn(ctx context.Context) error {
 	results, err := s.send(ctx, "SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('lock_timeout'), "+
-		sessionMark+", pg_catalog.current_setting('role'), COALESCE(pg_catalog.current_setting('transaction_timeout', true), '0') <> '0', pg_catalog.pg_backend_pid()")
+		sessionMark+", pg_catalog.current_setting('role'), COALESCE(pg_catalog.current_setting('transaction_timeout', true), '0') <> '0', pg_catalog.pg_backend_pid(), "+
+		"EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')")
 	if err == nil {
 		row := results[0].Rows[0]
 		if encoding, err := s.encoding(); err == nil && !readsUTF8(encoding) {
 			return errClientEncoding
 		}
 		s.unlimited, s.patient, s.mark, s.role, s.timed = string(row[0]) == "0", string(row[1]) == "0", string(row[2]), string(row[3]), isTrue(row[4])
+		s.citus = isTrue(row[6])
 		return s.pgconn(func(pg *pgconn.PgConn) error {
 			s.pooled = string(row[5]) != strconv.FormatUint(uint64(pg.PID()), 10) // that of another process, as all poolers give one
 			return nil

@@ -25,6 +25,7 @@ type target struct {
 	module string
 	shared string // the schema with the shared history, or ""
 	pooled bool   // no connection holds the lock of the module, so each transaction takes it
+	citus  bool   // the server is a node of Citus: see citus.go
 	path   string // the search_path where the driver pgdbm keeps one, or ""
 }
 
@@ -170,20 +171,24 @@ func (t target) insert(m *migration, took string) string {
 
 // update records that a repeatable migration runs again.
 func (t target) update(m *migration, took string) string {
-	return fmt.Sprintf("UPDATE %s SET checksum = %s, applied_at = pg_catalog.clock_timestamp(), applied_by = CURRENT_USER, "+
+	return fmt.Sprintf("UPDATE %s SET checksum = %s, applied_at = CURRENT_TIMESTAMP, applied_by = CURRENT_USER, "+
 		"execution_time_ms = %s WHERE %s AND filename = %s", t.history(), literal(m.Checksum), took, t.rows(), literal(m.File))
+}
+
+// record writes what the history shall say of a job; took is SQL for its duration in milliseconds.
+func (t target) record(j job, took string) string {
+	switch j.kind {
+	case reapplyJob:
+		return t.update(j.m, took)
+	case undoJob, forgetJob:
+		return t.remove(j.forgets())
+	}
+	return t.insert(j.m, took)
 }
 
 // finished records a job that has run, and how long it took.
 func (t target) finished(j job, took time.Duration) string {
-	ms := strconv.FormatInt(took.Milliseconds(), 10)
-	switch j.kind {
-	case reapplyJob:
-		return t.update(j.m, ms)
-	case undoJob:
-		return t.remove(j.forgets())
-	}
-	return t.insert(j.m, ms)
+	return t.record(j, strconv.FormatInt(took.Milliseconds(), 10))
 }
 
 // durations records how long migrations took that have run one after the other: each until the next one began, and the last
