@@ -1,6 +1,7 @@
 package migrations
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -29,7 +30,18 @@ import (
 func ApplyAll[DB *sql.DB | *schemadb.DB](ctx context.Context, db DB, files fs.FS, schemas iter.Seq[string], opts ...Option) (*AllResult, error) {
 	a := &all{result: &AllResult{}, begun: time.Now(), lane: make(chan struct{}, 1)}
 	defer func() { a.result.Duration = time.Since(a.begun) }()
-	switch db := any(db).(type) {
+	if err := a.open(any(db), files, schemas, opts); err != nil {
+		return a.result, err
+	}
+	if err := a.run(ctx, a.targets(schemas)); err != nil {
+		return a.result, err
+	}
+	return a.result, a.result.err(a.cause)
+}
+
+// open takes the arguments of a run over many schemas.
+func (a *all) open(db any, files fs.FS, schemas iter.Seq[string], opts []Option) (err error) {
+	switch db := db.(type) {
 	case *sql.DB:
 		if db != nil {
 			a.db = schemadb.New(db, "")
@@ -38,25 +50,21 @@ func ApplyAll[DB *sql.DB | *schemadb.DB](ctx context.Context, db DB, files fs.FS
 		a.db = db
 	}
 	if a.db == nil {
-		return a.result, errNilDB
+		return errNilDB
 	}
-	var err error
 	if a.options, err = newOptions(opts); err != nil {
-		return a.result, err
+		return err
 	}
 	if a.source, err = readSource(files, a.options.functions); err != nil {
-		return a.result, err
+		return err
 	}
 	switch {
 	case a.options.dependsOn != nil:
-		return a.result, errDependsOn
+		return errDependsOn
 	case schemas == nil:
-		return a.result, errNoSchemas
+		return errNoSchemas
 	}
-	if err := a.run(ctx, a.targets(schemas)); err != nil {
-		return a.result, err
-	}
-	return a.result, a.result.err(a.cause)
+	return nil
 }
 
 var (
@@ -74,6 +82,7 @@ type all struct {
 	total   int
 	workers []*worker
 	lane    chan struct{} // see run
+	refused error         // why the run ends after its canaries, or nil
 	cause   error         // why the run has ended early, or nil
 
 	panicked atomic.Pointer[any] // what a function or a hook has panicked with, or nil
@@ -101,8 +110,8 @@ func (a *all) warn(ctx context.Context, s *session, t target) {
 func (a *all) targets(schemas iter.Seq[string]) []target {
 	var targets, invalid []target
 	seen := map[string]bool{}
-	for name := range schemas {
-		if seen[name] {
+	for _, name := range a.options.inOrder(schemas) {
+		if seen[name] || a.options.only != nil && !a.options.only[name] {
 			continue
 		}
 		seen[name] = true
@@ -163,7 +172,7 @@ func (a *all) run(ctx context.Context, targets []target) error {
 		}
 	}()
 	a.migrate(ctx, targets, a.look(ctx, targets))
-	a.cause = context.Cause(ctx) // also that the hold is lost
+	a.cause = cmp.Or(a.refused, context.Cause(ctx)) // also that the hold is lost
 	return nil
 }
 
@@ -251,15 +260,23 @@ func (a *all) migrate(ctx context.Context, targets []target, found []glance) {
 			rest = append(rest, i)
 		}
 	}
-	a.each(len(rest), func(w *worker, n int) {
-		i := rest[n]
-		if a.stopped(ctx) {
-			a.notReached(targets[i : i+1])
-			return
-		}
-		w.migrate(ctx, targets[i], found[i].state)
-		w.used(ctx, usesOfMigration)
-	})
+	some := func(rest []int) {
+		a.each(len(rest), func(w *worker, n int) {
+			i := rest[n]
+			if a.stopped(ctx) {
+				a.notReached(targets[i : i+1])
+				return
+			}
+			w.migrate(ctx, targets[i], found[i].state)
+			w.used(ctx, usesOfMigration)
+		})
+	}
+	if n := min(a.options.canaries, len(rest)); n > 0 {
+		some(rest[:n])
+		rest = rest[n:]
+		a.refused = a.options.confirm(ctx, a.soFar())
+	}
+	some(rest)
 }
 
 // stopped reports whether no other schema may begin.
@@ -269,7 +286,7 @@ func (a *all) stopped(ctx context.Context) bool {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.options.stopOnError && len(a.result.Failed) > 0
+	return a.refused != nil || a.options.stopOnError && len(a.result.Failed) > 0
 }
 
 func (a *all) notReached(targets []target) {

@@ -1,12 +1,15 @@
 package migrations
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 )
 
-// AllResult is what [ApplyAll] has done. Each schema is in one of the lists.
+// AllResult is what [ApplyAll] has done. Each schema is in one of the lists. It can be marshalled to JSON and back, as for [OnlyFailed] in
+// another process.
 type AllResult struct {
 	Applied    []*Result // schemas in which something was done, in the order in which they were ready
 	UpToDate   []string  // schemas that had nothing to do
@@ -19,7 +22,27 @@ type AllResult struct {
 type Failure struct {
 	Schema string
 	Done   []Step // what was done before, and stays
-	Err    error
+	Err    error  // of JSON only its text
+}
+
+// failure is a Failure in JSON.
+type failure struct {
+	Schema string
+	Done   []Step
+	Err    string
+}
+
+// MarshalJSON writes the error's text.
+func (f Failure) MarshalJSON() ([]byte, error) {
+	return json.Marshal(failure{Schema: f.Schema, Done: f.Done, Err: fmt.Sprint(f.Err)})
+}
+
+// UnmarshalJSON reads what MarshalJSON has written. The error has nothing but its text then.
+func (f *Failure) UnmarshalJSON(data []byte) error {
+	var j failure
+	err := json.Unmarshal(data, &j)
+	*f = Failure{Schema: j.Schema, Done: j.Done, Err: errors.New(j.Err)}
+	return err
 }
 
 // Report is what [Progress] is told after a schema.

@@ -3,6 +3,7 @@ package migrations_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/binary"
 	"net"
 	"os"
@@ -23,6 +24,19 @@ import (
 type listener struct {
 	mu    sync.Mutex
 	texts []string
+}
+
+// open opens a pool of pgx whose connections are listened to.
+func (w *listener) open(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.DialFunc = w.dial
+	pool := stdlib.OpenDB(*config)
+	t.Cleanup(func() { _ = pool.Close() })
+	return pool
 }
 
 // dial connects to a server, and listens.
@@ -96,14 +110,8 @@ func TestCitus(t *testing.T) {
 			admin := openAs(t, "pgx", dsn)
 			execOn(t, admin, "INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) "+
 				"SELECT max(oid::bigint)::oid::bigint + 1, 'citus', 10, 11, false, '13.2' FROM pg_extension")
-			config, err := pgx.ParseConfig(dsn)
-			if err != nil {
-				t.Fatal(err)
-			}
 			w := &listener{}
-			config.DialFunc = w.dial
-			pool := stdlib.OpenDB(*config)
-			t.Cleanup(func() { _ = pool.Close() })
+			pool := w.open(t, dsn)
 			schemas := schemaNames(40)
 			sets := os.DirFS("../benchmarks/migrations/sql")
 			applyAll(t, pool, sets, slices.Values(schemas), append(opts, migrations.Parallel(8))...)

@@ -1,6 +1,10 @@
 package migrations
 
-import "github.com/pgdbm/pgdbm/internal/migfile"
+import (
+	"fmt"
+
+	"github.com/pgdbm/pgdbm/internal/migfile"
+)
 
 // Kind says when a migration runs.
 type Kind uint8
@@ -17,6 +21,22 @@ func (k Kind) String() string {
 		return "repeatable"
 	}
 	return "versioned"
+}
+
+// MarshalText returns what String does.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads what String returns.
+func (k *Kind) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "versioned":
+		*k = Versioned
+	case "repeatable":
+		*k = Repeatable
+	default:
+		return fmt.Errorf("pgdbm: migrations: no migration is of the kind %q", text)
+	}
+	return nil
 }
 
 // Migration describes one migration: a file, or a Go function. It is a plain value.

@@ -39,6 +39,10 @@ type options struct {
 	workers     int
 	progress    func(Report)
 	stopOnError bool
+	canaries    int // how many schemas come first
+	confirm     func(context.Context, *AllResult) error
+	only        map[string]bool // nil for all
+	order       func(a, b string) int
 
 	chunkSize, recycleAfter int // constants, but for tests
 }
