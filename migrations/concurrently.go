@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/pgdbm/pgdbm/internal/sqllex"
@@ -73,40 +72,34 @@ func (f *fileRun) looker(ctx context.Context) (*session, error) {
 	return f.session.sibling(ctx)
 }
 
-// try runs statement i, after what is left of an attempt is gone.
+// try runs statement i, after what is left of an attempt is gone. If that attempt is as good as done, it only completes it.
 func (f *fileRun) try(ctx context.Context, i int, again bool) error {
-	if again {
-		if err := f.dropInvalid(ctx, f.texts[i]); err != nil {
+	c := concurrentOf(f.texts[i])
+	if c != nil && again && (f.pending || !c.unnamed) {
+		if err := f.clear(ctx, c, nil); err != nil || c.completes {
 			return err
 		}
 	}
-	if err := f.run.statement(ctx, f.job, i, f.texts[i]); err != nil {
+	if c != nil && c.unnamed { // what is there now is not this statement's
+		left, err := f.left(ctx, c)
+		if err != nil {
+			return err
+		}
+		f.before = left
+	}
+	if err := f.run.statement(ctx, f.job, i, f.texts[i]); err != nil || c == nil || !c.creates {
 		return err
 	}
-	return f.checkIndex(ctx, f.texts[i])
-}
-
-// errInvalidIndex says that IF NOT EXISTS has found an index that is of no use.
-var errInvalidIndex = errors.New("the index is there already, but it is invalid: an attempt to create it has failed before, which was " +
-	"not this file's; DROP INDEX it, and run again")
-
-// checkIndex looks whether the index that CREATE INDEX CONCURRENTLY should have created is valid.
-func (f *fileRun) checkIndex(ctx context.Context, text string) error {
-	index := concurrentIndex(text)
-	if index == "" {
-		return nil
-	}
-	results, err := f.session.send(ctx, invalidIndex(index))
-	if err == nil && len(results[0].Rows) > 0 {
+	left, err := f.left(ctx, c)
+	if err == nil && len(left) > 0 && !c.unnamed {
 		err = errInvalidIndex
 	}
 	return err
 }
 
-// invalidIndex finds an index if it is invalid.
-func invalidIndex(index string) string {
-	return "SELECT FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass(" + literal(index) + ") AND NOT indisvalid"
-}
+// errInvalidIndex says that IF NOT EXISTS has found an index that is of no use.
+var errInvalidIndex = errors.New("the index is there already, but it is invalid: an attempt to create it has failed before, which was " +
+	"not this file's; DROP INDEX it, and run again")
 
 // check asks the connection that holds the lock: if it answers, the lock is still there. SHOW takes no snapshot, which
 // CONCURRENTLY would wait for. The end of ctx does not interrupt it, because a failed statement would end the lock. Looker,
@@ -132,55 +125,3 @@ func (f *fileRun) check(ctx context.Context, looker *session) error {
 
 // checkLimit is how long the server has to answer. After that the connection counts as lost.
 const checkLimit = 30 * time.Second
-
-// dropInvalid drops the index that CREATE INDEX CONCURRENTLY has left when it failed: it is of no use, and in the way.
-func (f *fileRun) dropInvalid(ctx context.Context, text string) error {
-	index := concurrentIndex(text)
-	if index == "" {
-		return nil
-	}
-	results, err := f.session.send(ctx, invalidIndex(index))
-	if err != nil || len(results[0].Rows) == 0 {
-		return err
-	}
-	_, err = f.session.send(ctx, "DROP INDEX CONCURRENTLY "+index)
-	return err
-}
-
-// concurrentIndex returns the name of the index that CREATE INDEX CONCURRENTLY creates, with its table's schema, as SQL;
-// or "" for all other statements, and where the name is left to the server.
-func concurrentIndex(text string) string {
-	words := sqllex.Tokens(text, 24)
-	next := func(options ...string) bool { // takes the next word if it is one of the options
-		for _, option := range options {
-			if len(words) > 0 && strings.EqualFold(words[0], option) {
-				words = words[1:]
-				return true
-			}
-		}
-		return false
-	}
-	if !next("create") {
-		return ""
-	}
-	next("unique")
-	if !next("index") || !next("concurrently") {
-		return ""
-	}
-	if next("if") && (!next("not") || !next("exists")) {
-		return ""
-	}
-	if len(words) < 3 || next("on") {
-		return ""
-	}
-	name := words[0]
-	words = words[1:]
-	if !next("on") {
-		return ""
-	}
-	next("only")
-	if len(words) > 2 && words[1] == "." {
-		return words[0] + "." + name
-	}
-	return name
-}

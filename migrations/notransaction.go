@@ -64,11 +64,12 @@ type fileRun struct {
 	texts  []string
 	begun  time.Time
 
-	role     string // of the session
-	checksum string // of an undo: what the history has for the file
-	limited  bool   // the session's timeouts are changed
-	resumed  bool   // an earlier run has begun the file
-	pending  bool   // and has ended while the next statement was running, which is the same now
+	role     string     // of the session
+	checksum string     // of an undo: what the history has for the file
+	limited  bool       // the session's timeouts are changed
+	resumed  bool       // an earlier run has begun the file
+	before   []leftover // what was there before a CREATE INDEX that leaves the name to the server
+	pending  bool       // and has ended while the next statement was running, which is the same now
 }
 
 func (f *fileRun) do(ctx context.Context, st *state) error {
@@ -93,8 +94,11 @@ func (f *fileRun) do(ctx context.Context, st *state) error {
 			err = nil
 		}
 		if err != nil {
-			f.tidy(ctx, i, err)
-			return f.stopped(i, offset(err, f.texts[i]), err)
+			failed := f.stopped(i, offset(err, f.texts[i]), err)
+			if left := f.tidy(ctx, i, err); left != nil {
+				failed.note(left.Error())
+			}
+			return failed
 		}
 	}
 	return f.finish(ctx)
@@ -161,16 +165,27 @@ func (f *fileRun) setLimits(ctx context.Context) error {
 	return err
 }
 
-// tidy notes that statement i has failed. If that fails too, or if the connection is gone, so that nobody knows, the next run
-// takes it as running, which is safe.
-func (f *fileRun) tidy(ctx context.Context, i int, err error) {
+// tidy notes that statement i has failed, and removes what it has left; the error says what it could not remove. If the connection is gone,
+// so that nobody knows, the next run takes the statement as running, which is safe.
+func (f *fileRun) tidy(ctx context.Context, i int, err error) error {
 	var answer *pgconn.PgError
-	if !errors.As(err, &answer) || f.noteNow(ctx, i) != nil || f.session.spoiled || hasCode(err, duplicateTable) {
-		return
+	if !errors.As(err, &answer) || f.noteNow(ctx, i) != nil || f.session.spoiled && ctx.Err() == nil || hasCode(err, duplicateTable) {
+		return nil
+	}
+	c := concurrentOf(f.texts[i])
+	if c == nil {
+		return nil
 	}
 	ctx, cancel := settled(ctx)
 	defer cancel()
-	_ = f.dropInvalid(ctx, f.texts[i])
+	if c.completes {
+		left, err := f.left(ctx, c)
+		if err == nil && len(left) > 0 {
+			err = fmt.Errorf("it has left %s, which the next run completes", left[0].what)
+		}
+		return err
+	}
+	return f.clear(ctx, c, append([]leftover{}, f.before...))
 }
 
 // noteNow notes that the first done statements are done and that none is running, also when ctx has ended.
@@ -355,6 +370,8 @@ func isDone(text string, err error) bool {
 		return isThere && !sqllex.HasWord(text, "temp", "temporary", "pg_temp")
 	case sqllex.Begins(text, "alter") && sqllex.HasWord(text, "add"):
 		return isThere
+	case sqllex.Begins(text, "alter") && sqllex.HasWord(text, "detach"):
+		return hasCode(err, undefinedTable) // it is not a partition
 	case sqllex.Begins(text, "drop") && !slices.Contains(sqllex.Tokens(text, 100), ","), // of several things the first may be there still
 		sqllex.Begins(text, "alter") && sqllex.HasWord(text, "drop") && !hasCode(err, undefinedTable):
 		return isGone
