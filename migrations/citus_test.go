@@ -86,13 +86,13 @@ func refusedByCitus(t *testing.T, text string, shared bool) string {
 	for _, s := range statements {
 		onHistory := strings.Contains(s.Body, "schema_migrations") && !shared
 		switch {
-		case len(statements) > 1 && s.Begins("create") && sqllex.HasWord(s.Body, "index"):
+		case len(statements) > 1 && sqllex.Begins(s.Body, "create") && sqllex.HasWord(s.Body, "index"):
 			return "several commands in one message with CREATE INDEX"
-		case onHistory && s.Begins("insert") && sqllex.HasWord(s.Body, "select"):
+		case onHistory && sqllex.Begins(s.Body, "insert") && sqllex.HasWord(s.Body, "select"):
 			return "INSERT with a subquery"
-		case onHistory && s.Begins("insert") && sqllex.HasWord(s.Body, "set_config", "pg_try_advisory_xact_lock"):
+		case onHistory && sqllex.Begins(s.Body, "insert") && sqllex.HasWord(s.Body, "set_config", "pg_try_advisory_xact_lock"):
 			return "a volatile function that runs on a worker"
-		case onHistory && s.Begins("update") && sqllex.HasWord(s.Body, "clock_timestamp", "coalesce", "from", "set_config"):
+		case onHistory && sqllex.Begins(s.Body, "update") && sqllex.HasWord(s.Body, "clock_timestamp", "coalesce", "from", "set_config"):
 			return "UPDATE with a function that is not immutable"
 		}
 	}

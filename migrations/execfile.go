@@ -54,7 +54,7 @@ func ExecFile(ctx context.Context, db *schemadb.DB, file string, content []byte)
 // once runs a job that the history knows nothing of.
 func (r *run) once(ctx context.Context, j job, texts []string) error {
 	before := r.newMessage()
-	before.add(guards, "BEGIN ISOLATION LEVEL READ COMMITTED")
+	before.add(guards, "BEGIN ISOLATION LEVEL "+j.isolation())
 	before.limit()
 	if _, err := r.exchange(ctx, before); err != nil {
 		r.session.rollback(ctx)

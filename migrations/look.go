@@ -304,6 +304,7 @@ const (
 	divisionByZero       = "22012"
 	uniqueViolation      = "23505"
 	activeTransaction    = "25001"
+	invalidTermination   = "2D000" // COMMIT in a DO block, in a transaction
 	invalidSchema        = "3F000"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"

@@ -39,7 +39,12 @@ func (j job) adds() bool { return j.kind == applyJob || j.kind == recordJob }
 func (j job) records() bool { return j.adds() || j.kind == reapplyJob }
 
 // isolation returns the level of the job's transaction.
-func (j job) isolation() string { return "READ COMMITTED" }
+func (j job) isolation() string {
+	if script := j.script(); script != nil && script.Isolation != "" {
+		return script.Isolation
+	}
+	return "READ COMMITTED"
+}
 
 // endsProgress reports whether the job ends what an earlier run without a transaction has begun.
 func (j job) endsProgress() bool {

@@ -35,6 +35,10 @@ func TestTransientErrors(t *testing.T) {
 		"privileges": {
 			setup: "CREATE TABLE public.common ()", other: "GRANT SELECT ON public.common TO public", file: "GRANT INSERT ON public.common TO public", code: "XX000",
 		},
+		"an isolation level": {
+			setup: "CREATE TABLE public.n (n int); INSERT INTO public.n VALUES (1)", other: "UPDATE public.n SET n = 2",
+			file: "-- pgdbm:isolation repeatable read\nUPDATE public.n SET n = n * 10", code: "40001",
+		},
 		"rows": {
 			setup: "CREATE TABLE public.common ()", other: "GRANT SELECT ON public.common TO public",
 			file: "CREATE TABLE {{tables.r}} (x int);\nCOPY {{tables.r}} FROM stdin;\n1\n\\.\nGRANT INSERT ON public.common TO public", code: "XX000",

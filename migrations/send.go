@@ -121,7 +121,7 @@ func (r *run) jobFailed(j job, statement, offset int, err error) error {
 	if statement >= 0 {
 		failed.locate(j.script(), statement, r.target, offset)
 	}
-	if hasCode(err, activeTransaction) && r.target.module != "" {
+	if hasCode(err, activeTransaction, invalidTermination) && r.target.module != "" {
 		failed.note("put the line -- pgdbm:no-transaction into the file, so that each of its statements runs on its own")
 	}
 	if retries := r.retries(j, statement, err); retries > 0 {

@@ -9,10 +9,11 @@ import (
 )
 
 const (
-	noTransaction = "-- pgdbm:no-transaction"
+	noTransaction  = "-- pgdbm:no-transaction"
+	isolationLevel = "-- pgdbm:isolation" // and a level
 
-	wrongDirective = "the only directive is " + noTransaction + ", spelt exactly so at the start of a line of its own; " +
-		"change the line, or begin the comment with another word than pgdbm"
+	wrongDirective = "the directives are " + noTransaction + " and " + isolationLevel + " with read committed, repeatable read or serializable, " +
+		"spelt exactly so at the start of a line of their own; change the line, or begin the comment with another word than pgdbm"
 )
 
 // directives reads the comments of the text for directives, and sets what they say. Rows of COPY have no comments.
@@ -38,52 +39,33 @@ func (s *Script) directives(pieces []sqlsplit.Piece) error {
 // comments reads the comments in text[start:end], which lies between two tokens and holds nothing else but white space.
 func (s *Script) comments(start, end int) error {
 	for at := start; at < end; {
-		rest := s.Text[at:end]
-		size := 1 // of white space
-		switch {
-		case strings.HasPrefix(rest, "--"):
-			if size = strings.IndexAny(rest, "\r\n"); size < 0 {
-				size = len(rest)
-			}
-		case strings.HasPrefix(rest, "/*"):
-			size = blockComment(rest)
+		next, _, ok := sqllex.Comment(s.Text[:end], at)
+		if !ok {
+			at++ // white space
+			continue
 		}
-		if size > 1 {
-			if err := s.comment(at, rest[:size]); err != nil {
-				return err
-			}
+		if err := s.comment(at, s.Text[at:next]); err != nil {
+			return err
 		}
-		at += size
+		at = next
 	}
 	return nil
-}
-
-// blockComment returns the length of the comment that text begins with. They nest.
-func blockComment(text string) int {
-	depth := 0
-	for i := 0; i < len(text)-1; i++ {
-		switch text[i : i+2] {
-		case "/*":
-			depth++
-			i++
-		case "*/":
-			depth--
-			i++
-		}
-		if depth == 0 {
-			return i + 1
-		}
-	}
-	return len(text)
 }
 
 // comment reads one comment. What looks like a directive but is none is an error: to run in a transaction what was not
 // meant to is worse.
 func (s *Script) comment(at int, text string) error {
 	startsLine := at == 0 || s.Text[at-1] == '\n' || s.Text[at-1] == '\r'
-	if startsLine && strings.TrimRight(text, " \t\f\v") == noTransaction {
+	line := strings.TrimRight(text, " \t\f\v")
+	if startsLine && line == noTransaction {
 		s.NoTransaction = true
 		return nil
+	}
+	if level, ok := strings.CutPrefix(line, isolationLevel+" "); ok && startsLine {
+		var other int
+		if s.Isolation, other = sqllex.Isolation("SET TRANSACTION ISOLATION LEVEL " + level); other < 0 {
+			return nil
+		}
 	}
 	if looksLikeDirective(text) {
 		return errorAt(s.File, s.Text, at, wrongDirective)

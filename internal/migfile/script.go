@@ -3,6 +3,7 @@ package migfile
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -21,6 +22,7 @@ type Script struct {
 	Checksum      string // of the file
 	Statements    []Statement
 	NoTransaction bool
+	Isolation     string // of its transaction, in capitals; "" is READ COMMITTED
 
 	once  bool // it is not a migration: see ReadOnce
 	locks bool // a statement takes an advisory lock that outlives its transaction
@@ -62,6 +64,10 @@ func (s *Script) read(content []byte) error {
 	if err := s.directives(pieces); err != nil {
 		return err
 	}
+	if s.NoTransaction && s.Isolation != "" {
+		return &Error{File: s.File, Reason: "the statements of a file with " + noTransaction + " run one by one, so it cannot have an isolation level: " +
+			"remove the line " + isolationLevel}
+	}
 	if pieces, err = s.checkTransactions(pieces); err != nil {
 		return err
 	}
@@ -84,29 +90,64 @@ func checkText(file, text string) error {
 	return nil
 }
 
-// checkTransactions takes off the BEGIN and the COMMIT around the whole file, and refuses all other transaction control.
+// checkTransactions takes off the BEGIN and the COMMIT around the whole file, or a SET TRANSACTION at its start, and refuses what else
+// begins or ends a transaction, or would do nothing.
 func (s *Script) checkTransactions(pieces []sqlsplit.Piece) ([]sqlsplit.Piece, error) {
-	remedy := "a transaction cannot begin or end in a file with -- pgdbm:no-transaction, because each of its statements " +
-		"runs on its own: remove the statement"
 	if !s.NoTransaction {
-		inner, _, err := sqlsplit.OuterTransaction(s.Text, pieces)
+		inner, isolation, _, err := sqlsplit.OuterTransaction(s.Text, pieces)
 		if err != nil {
 			return nil, s.splitError(err)
 		}
-		pieces = inner
-		remedy = "the migration runs in one transaction together with its row in the history, so no statement of the file can " +
-			"control transactions: remove it, or put the line -- pgdbm:no-transaction into the file, " +
-			"so that each statement runs on its own"
-	}
-	if s.once {
-		remedy = "the file runs in one transaction, so no statement of it can control transactions: remove it"
+		if pieces = inner; isolation != "" {
+			s.Isolation = isolation
+		}
+		first := slices.IndexFunc(pieces, func(p sqlsplit.Piece) bool { return p.Kind == sqlsplit.Statement })
+		if first >= 0 && pieces[first].Control() == sqllex.SetTransaction {
+			isolation, other := sqllex.Isolation(pieces[first].Body)
+			if other >= 0 || isolation == "" {
+				return nil, errorAt(s.File, s.Text, pieces[first].BodyStart+max(other, 0), "a migration can set nothing but its ISOLATION LEVEL")
+			}
+			s.Isolation, pieces = isolation, pieces[first+1:]
+		}
 	}
 	for _, p := range pieces {
-		if p.IsTransactionControl() {
-			return nil, errorAt(s.File, s.Text, p.BodyStart, p.Keyword()+": "+remedy)
+		if reason := s.refuses(p); reason != "" {
+			return nil, errorAt(s.File, s.Text, p.BodyStart, reason)
+		}
+		if at := sqllex.StringsOff(p.Body); p.Kind == sqlsplit.Statement && at >= 0 {
+			return nil, errorAt(s.File, s.Text, p.BodyStart+at, "with standard_conforming_strings = off a backslash could hide the end of a literal: "+
+				"remove this, and write the literals that have a backslash as E'...'")
 		}
 	}
 	return pieces, nil
+}
+
+// refuses says why a statement cannot be in the file, or "".
+func (s *Script) refuses(p sqlsplit.Piece) string {
+	control := p.Control()
+	isSavepoint := control == sqllex.Savepoint || control == sqllex.RollbackTo
+	switch {
+	case p.Kind != sqlsplit.Statement:
+	case s.NoTransaction && (isSavepoint || sqllex.NeedsTransaction(p.Body) != ""):
+		what := sqllex.NeedsTransaction(p.Body)
+		if isSavepoint {
+			what = p.Keyword()
+		}
+		return what + ": in a file with " + noTransaction + " each statement runs on its own, and this one would have no effect on the next: " +
+			"remove it, or put what belongs together into a file without that line"
+	case control == sqllex.NoControl || isSavepoint:
+	case control == sqllex.SetTransaction:
+		return "SET TRANSACTION has to be the first statement of its file; the line " + isolationLevel + " serializable says the same"
+	case s.NoTransaction:
+		return p.Keyword() + ": no transaction can begin or end in a file with " + noTransaction + ", because each of its statements " +
+			"runs on its own: remove the statement, and put what belongs together into a file without that line"
+	case s.once:
+		return p.Keyword() + ": the file runs in one transaction, so no statement of it can begin or end one: remove it"
+	default:
+		return p.Keyword() + ": the migration runs in one transaction together with its row in the history, so no statement of the file can " +
+			"begin or end one: remove each BEGIN and COMMIT, or put what stands between them into a file of its own"
+	}
+	return ""
 }
 
 // parse makes statements of the pieces.
@@ -121,9 +162,9 @@ func (s *Script) parse(pieces []sqlsplit.Piece) error {
 			s.Statements = append(s.Statements, Statement{SQL: sql, Start: p.BodyStart})
 			s.locks = s.locks || sqllex.HasWord(p.Body, "pg_advisory_lock", "pg_advisory_lock_shared", "pg_try_advisory_lock",
 				"pg_try_advisory_lock_shared")
-		case sqlsplit.CopyData: // it always follows its COPY
-			last := &s.Statements[len(s.Statements)-1]
-			last.HasRows, last.Rows = true, p.Body
+		case sqlsplit.CopyData:
+			of := slices.IndexFunc(s.Statements, func(st Statement) bool { return st.Start == p.Copy })
+			s.Statements[of].HasRows, s.Statements[of].Rows = true, p.Body
 		}
 	}
 	return nil
@@ -231,7 +272,11 @@ func (s *Script) Join(texts []string) string {
 		}
 		b.WriteByte('\n')
 		if s.Statements[i].HasRows {
-			b.WriteString(s.Statements[i].Rows + "\\.\n")
+			b.WriteString(s.Statements[i].Rows)
+			if !strings.HasSuffix(b.String(), "\n") { // they ended with the file
+				b.WriteByte('\n')
+			}
+			b.WriteString("\\.\n")
 		}
 	}
 	return b.String()

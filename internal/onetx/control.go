@@ -47,7 +47,7 @@ func steps(text string) ([]step, error) {
 		}
 		all = append(all, s)
 	}
-	if len(pieces) == 1 && (pieces[0].Begins("lock") || pieces[0].Begins("declare") && !slices.Contains(words(text), "hold")) {
+	if len(pieces) == 1 && (sqllex.Begins(pieces[0].Body, "lock") || sqllex.Begins(pieces[0].Body, "declare") && !slices.Contains(words(text), "hold")) {
 		all[0].control = needsBlock
 	}
 	return all, nil
@@ -77,27 +77,20 @@ func stepOfText(text string) step {
 
 func stepOf(piece sqlsplit.Piece) step {
 	words := words(piece.Body)
-	first, second := words[0], words[1]
-	s := step{text: piece.Text, readOnly: hasPair(words, "read", "only")}
-	switch {
-	case first == "set" && second == "transaction":
-		s.control = setTransaction
-	case !piece.IsTransactionControl():
-	case first == "prepare" || second == "prepared" || hasPair(words, "and", "chain") && !hasPair(words, "and", "no"):
+	s := step{text: piece.Text, readOnly: hasPair(words, "read", "only"), control: controls[piece.Control()]}
+	if (s.control == commits || s.control == rollsBack) && hasPair(words, "and", "chain") && !hasPair(words, "and", "no") {
 		s.control = impossible
-	case first == "begin" || first == "start":
-		s.control = begins
-	case first == "savepoint" || first == "release" || slices.Contains(words, "to"):
-		s.control = savepoint
-	case first == "rollback" || first == "abort":
-		s.control = rollsBack
-	default:
-		s.control = commits
 	}
 	return s
 }
 
-// words returns the first words of a statement, in lower case and at least two: "" stands for what is no word, or is not there.
+// controls are the kinds of control that need nothing else to be known.
+var controls = map[sqllex.Control]control{
+	sqllex.NoControl: plain, sqllex.Begin: begins, sqllex.Commit: commits, sqllex.Rollback: rollsBack, sqllex.Savepoint: savepoint,
+	sqllex.RollbackTo: savepoint, sqllex.SetTransaction: setTransaction, sqllex.Prepared: impossible,
+}
+
+// words returns the first words of a statement, in lower case. "" stands for what is no word.
 func words(text string) []string {
 	const most = 16 // BEGIN with all its options has fewer
 	list := make([]string, 0, most)
@@ -108,9 +101,6 @@ func words(text string) []string {
 			word = strings.ToLower(text[t.Start:t.End])
 		}
 		list = append(list, word)
-	}
-	for len(list) < 2 {
-		list = append(list, "")
 	}
 	return list
 }

@@ -34,12 +34,14 @@ func tracesOf(text string) (found traces) {
 		switch {
 		case sqllex.Equal(word, "local"):
 			if prev, _ := lex.Prev(); sqllex.Equal(prev, "set") {
-				found.add(settingName(text, lex))
+				found.add(lex.Setting())
 			}
 		case sqllex.Equal(word, "set_config"):
-			name := localConfig(text, lex)
-			found.add(name)
-			found.session = found.session || name == ""
+			call, _ := lex.SetConfig()
+			isLocal := call.IsLocal && call.Params == 0 && call.Name != ""
+			if found.session = found.session || !isLocal; isLocal {
+				found.add(call.Name)
+			}
 		case sqllex.Equal(word, "declare"):
 			found.cursors = true
 		case sqllex.Equal(word, "hold"):
@@ -105,64 +107,4 @@ func (f *traces) add(setting string) {
 	if setting != "" {
 		f.locals = append(f.locals, setting)
 	}
-}
-
-// settingName reads the name behind SET LOCAL: a word, or words with dots between them, or one of those with a syntax of
-// their own.
-func settingName(text string, lex sqllex.Lexer) string {
-	name := ident(text, lex.Next())
-	switch name {
-	case "time": // SET LOCAL TIME ZONE
-		return "timezone"
-	case "session": // SET LOCAL SESSION AUTHORIZATION
-		return "session_authorization"
-	case "names":
-		return "client_encoding"
-	case "schema":
-		return "search_path"
-	}
-	for {
-		dot := lex.Next()
-		if text[dot.Start:dot.End] != "." {
-			return name
-		}
-		name += "." + ident(text, lex.Next())
-	}
-}
-
-func ident(text string, t sqllex.Token) string {
-	switch t.Kind {
-	case sqllex.Word:
-		return strings.ToLower(text[t.Start:t.End])
-	case sqllex.QuotedIdent:
-		return strings.ReplaceAll(strings.Trim(text[t.Start:t.End], `"`), `""`, `"`)
-	}
-	return ""
-}
-
-// localConfig reads the arguments of set_config, and returns the name if is_local is true.
-func localConfig(text string, lex sqllex.Lexer) string {
-	open, first := lex.Next(), lex.Next()
-	if text[open.Start:open.End] != "(" || first.Kind != sqllex.String {
-		return ""
-	}
-	name := strings.ReplaceAll(strings.Trim(text[first.Start:first.End], "'"), "''", "'")
-	var last string
-	for depth := 1; depth > 0; {
-		t := lex.Next()
-		switch word := text[t.Start:t.End]; {
-		case t.Kind == sqllex.EOF:
-			return ""
-		case word == "(":
-			depth++
-		case word == ")":
-			depth--
-		default:
-			last = word
-		}
-	}
-	if sqllex.Equal(last, "true") {
-		return name
-	}
-	return ""
 }

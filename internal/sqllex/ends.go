@@ -89,25 +89,6 @@ func endLineComment(s string, i int) int {
 	return i
 }
 
-// endBlockComment counts the comments inside the comment.
-func endBlockComment(s string, i int) int {
-	depth := 1
-	for i += 2; i+1 < len(s); i++ {
-		switch {
-		case s[i] == '*' && s[i+1] == '/':
-			depth--
-			i++
-			if depth == 0 {
-				return i + 1
-			}
-		case s[i] == '/' && s[i+1] == '*':
-			depth++
-			i++
-		}
-	}
-	return len(s)
-}
-
 // dollar reads $1, $tag$...$tag$, or a lone $.
 func dollar(s string, i int) (Kind, int) {
 	j := i + 1

@@ -179,7 +179,8 @@ func special(s string, i int) (Kind, int) {
 	case c == '-' && next == '-':
 		return comment, endLineComment(s, i)
 	case c == '/' && next == '*':
-		return comment, endBlockComment(s, i)
+		end, _ := blockComment(s, i)
+		return comment, end
 	case c == '{' && next == '{':
 		return Braces, i + 2
 	case c == '<' && next == '<':

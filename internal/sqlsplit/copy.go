@@ -30,32 +30,57 @@ func readsRows(stmt string) bool {
 // What is wrong with the rows of COPY ... FROM stdin.
 const (
 	noSemicolon = "COPY ... FROM stdin needs a semicolon, its rows on the lines behind it, and a line \\."
-	notAlone    = "nothing but a comment with -- can follow COPY ... FROM stdin on its line: the rows begin on the next one"
-	noEnd       = "the rows of COPY ... FROM stdin have no end: a line with nothing but \\. is missing (is the file complete?)"
+	notAlone    = "what begins on the line of COPY ... FROM stdin has to end there: the rows begin on the next one"
 )
 
-// copyData adds the rows for the COPY statement that begins at copyStart and ends at s.end.
-func (s *splitter) copyData(copyStart int) error {
+// awaitsRows notes a COPY that begins at start and ends at s.end. Its rows begin on the line behind it.
+func (s *splitter) awaitsRows(start int) error {
 	if !strings.HasSuffix(s.text[:s.end], ";") {
-		return newError(s.text, copyStart, "", noSemicolon)
+		return newError(s.text, start, "", noSemicolon)
 	}
-	line, _ := cutLine(s.text[s.end:])
-	if note := strings.TrimLeft(line, " \t\r\n\f\v"); note != "" && !strings.HasPrefix(note, "--") {
-		at := s.end + len(line) - len(note)
-		return newError(s.text, at, "", notAlone)
+	if s.copies = append(s.copies, start); len(s.copies) == 1 {
+		line, _ := cutLine(s.text[s.end:])
+		s.rows = s.end + len(line)
 	}
-	start := s.end + len(line)
-	for at := start; at < len(s.text); {
-		line, rest := cutLine(s.text[at:])
-		end := len(s.text) - len(rest)
-		if isEndOfRows(line) {
-			s.add(CopyData, start, at, end)
-			s.lex.Seek(end)
-			return nil
+	return nil
+}
+
+// onLineOfCopy reports whether what begins at start stands on the line of a COPY whose rows are still to come.
+func (s *splitter) onLineOfCopy(start int) bool { return len(s.copies) > 0 && start < s.rows }
+
+// copyData adds the rows of each COPY on a line. The end of the text ends rows too.
+func (s *splitter) copyData() error {
+	lex := sqllex.At(s.text[:s.rows], s.end)
+	if rest := lex.Next(); rest.Kind != sqllex.EOF {
+		return newError(s.text, rest.Start, "", notAlone)
+	}
+	line := splitter{text: s.text[:s.rows]}
+	if line.checkComment(s.end) != nil {
+		return newError(s.text, s.end, "", notAlone)
+	}
+	start := s.rows
+	for _, statement := range s.copies {
+		last, end := endOfRows(s.text, start)
+		s.add(CopyData, start, last, end)
+		s.pieces[len(s.pieces)-1].Copy = statement
+		start = end
+	}
+	s.copies = nil
+	s.lex.Seek(s.end)
+	return nil
+}
+
+// endOfRows returns where the rows that begin at start end, without and with the line \. behind them.
+func endOfRows(text string, start int) (last, end int) {
+	for at := start; at < len(text); {
+		row, _ := cutLine(text[at:])
+		end := at + len(row)
+		if isEndOfRows(row) {
+			return at, end
 		}
 		at = end
 	}
-	return newError(s.text, copyStart, "", noEnd)
+	return len(text), len(text)
 }
 
 // cutLine returns the first line of s, with its line end, and what follows. As for psql only LF ends a line.

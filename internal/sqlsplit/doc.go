@@ -22,10 +22,10 @@
 // # What psql adds
 //
 // The rows behind COPY ... FROM stdin are a piece of their own. As for psql they begin on the line behind the semicolon
-// and end at a line \. of their own. Unlike psql, Split takes neither rows that the file's end cuts off, nor a second
-// statement on the line of COPY, which psql would run after the rows that follow it. As for psql, a line \. in a quoted
-// field of CSV ends the rows too.
+// and end at a line \. of their own, or with the text; other statements on the line of COPY are executed behind it, although
+// the rows stand behind them. Unlike psql, Split takes no statement that begins there and ends on a later line. As for psql,
+// a line \. in a quoted field of CSV ends the rows too.
 //
-// A backslash where a statement could begin is a command of psql. \restrict and \unrestrict, which pg_dump writes, have
-// no meaning outside of psql and are pieces that nobody runs; all others are refused by name.
+// A backslash in SQL is a command of psql. \restrict and \unrestrict, which pg_dump writes, have no meaning outside of psql
+// and are pieces that nobody runs where a statement could begin; all others are refused by name.
 package sqlsplit

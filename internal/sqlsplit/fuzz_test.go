@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pgdbm/pgdbm/internal/sqllex"
 	"github.com/pgdbm/pgdbm/internal/sqlsplit"
 )
 
@@ -59,15 +60,18 @@ func checkText(t *testing.T, text string) {
 	}
 	checkPieces(t, text, pieces)
 	checkAgain(t, text, pieces)
-	if _, _, err := sqlsplit.OuterTransaction(text, pieces); err != nil {
+	if _, _, _, err := sqlsplit.OuterTransaction(text, pieces); err != nil {
 		checkError(t, text, err)
 	}
 	for _, p := range pieces {
-		if control := p.IsTransactionControl(); control && (p.Kind != sqlsplit.Statement || !p.Begins(strings.ToLower(p.Keyword()))) {
+		if p.Control() != sqllex.NoControl && (p.Kind != sqlsplit.Statement || p.Keyword() == "") {
 			t.Errorf("%+v of %q controls a transaction", p, text)
 		}
 	}
-	// A text that can be split takes nothing of what follows.
+	// A text that can be split takes nothing of what follows, unless that would be rows.
+	if n := len(pieces); n > 0 && pieces[n-1].Kind == sqlsplit.CopyData && pieces[n-1].BodyStart+len(pieces[n-1].Body) == len(text) {
+		return
+	}
 	more, err := sqlsplit.Split(text + "\n;VACUUM")
 	if err != nil || more[len(more)-1].Body != "VACUUM" {
 		t.Errorf("%q swallows what follows: %v", text, err)
@@ -79,6 +83,10 @@ func checkAgain(t *testing.T, text string, pieces []sqlsplit.Piece) {
 	for i, p := range pieces {
 		if p.Kind == sqlsplit.CopyData || p.Start > 0 && strings.HasPrefix(p.Text, "\ufeff") {
 			continue // a BOM is one only at the start of a text
+		}
+		isCopy := slices.ContainsFunc(pieces, func(rows sqlsplit.Piece) bool { return rows.Kind == sqlsplit.CopyData && rows.Copy == p.BodyStart })
+		if rowsFollow := i+1 < len(pieces) && pieces[i+1].Kind == sqlsplit.CopyData; rowsFollow != (isCopy && pieces[i+1].Copy == p.BodyStart) {
+			continue // there are others on the line of COPY
 		}
 		alone, want := p.Text, []sqlsplit.Piece{p}
 		if i+1 < len(pieces) && pieces[i+1].Kind == sqlsplit.CopyData {

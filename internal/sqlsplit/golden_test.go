@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pgdbm/pgdbm/internal/sqllex"
 	"github.com/pgdbm/pgdbm/internal/sqlsplit"
 )
 
@@ -49,7 +50,7 @@ func show(text string, pieces []sqlsplit.Piece) string {
 	for _, p := range pieces {
 		line, column := sqlsplit.Position(text, p.BodyStart)
 		fmt.Fprintf(&b, "%s at line %d, column %d", kinds[p.Kind], line, column)
-		if p.IsTransactionControl() {
+		if p.Control() != sqllex.NoControl {
 			b.WriteString(", transaction control")
 		}
 		b.WriteString("\n")

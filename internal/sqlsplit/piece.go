@@ -13,7 +13,7 @@ type Kind uint8
 const (
 	Blank       Kind = iota // nothing to run: white space and comments, a semicolon at most; the zero Kind
 	Statement               // one SQL statement
-	CopyData                // the rows for the COPY ... FROM stdin in the piece before
+	CopyData                // the rows for a COPY ... FROM stdin before it
 	PsqlIgnored             // \restrict or \unrestrict
 )
 
@@ -30,6 +30,9 @@ type Piece struct {
 	// PsqlIgnored it is the command. For Blank it is empty.
 	Body      string
 	BodyStart int
+
+	// Copy is the BodyStart of the COPY that CopyData is for. For all other kinds it is 0.
+	Copy int
 }
 
 // Keyword returns a statement's first word in upper case, such as CREATE, and "" for a statement that begins with
@@ -46,19 +49,12 @@ func (p Piece) Keyword() string {
 	return strings.ToUpper(p.Body[t.Start:t.End])
 }
 
-// Begins reports whether the piece is a statement that begins with the given words, whatever their case in the text.
-// They are given in lower case: Begins("create", "index", "concurrently").
-func (p Piece) Begins(words ...string) bool {
+// Control returns what the piece, if it is a statement, does to its transaction.
+func (p Piece) Control() sqllex.Control {
 	if p.Kind != Statement {
-		return false
+		return sqllex.NoControl
 	}
-	lex := sqllex.Lexer{Text: p.Body}
-	for _, word := range words {
-		if !isWord(p.Body, lex.Next(), word) {
-			return false
-		}
-	}
-	return true
+	return sqllex.ControlOf(p.Body)
 }
 
 // isWord reports whether the token is one of the keywords. Nothing but a word looks like one: "create" has its quotes.

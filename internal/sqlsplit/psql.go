@@ -8,12 +8,12 @@ import (
 	"github.com/pgdbm/pgdbm/internal/sqllex"
 )
 
-// command adds the psql command whose backslash is at start, or refuses it.
-func (s *splitter) command(start int) error {
+// command adds the psql command whose backslash is at start, or refuses it. Inside of a statement, which begins before it, none is ignored.
+func (s *splitter) command(start int, inside bool) error {
 	line, _ := cutLine(s.text[start:])
 	body := strings.TrimRight(line, " \t\r\n\f\v")
 	name := commandName(body)
-	if name != `\restrict` && name != `\unrestrict` {
+	if inside || name != `\restrict` && name != `\unrestrict` {
 		return newError(s.text, start, name, advice(name))
 	}
 	// More than what pg_dump writes could be a statement, which would be passed over.
@@ -59,7 +59,11 @@ func advice(name string) string {
 		return only + "psql's variables do not exist here: write the values into the SQL"
 	case `\if`, `\elif`, `\else`, `\endif`:
 		return only + "write the condition in SQL, in a DO block"
-	case `\g`, `\gexec`, `\crosstabview`:
+	case `\gexec`:
+		return only + "write it in a DO block, with EXECUTE for each row"
+	case `\;`:
+		return only + "write a semicolon without it"
+	case `\g`, `\gx`, `\gdesc`, `\watch`, `\crosstabview`:
 		return only + "end the statement with a semicolon"
 	}
 	return only + "remove it"

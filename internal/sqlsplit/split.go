@@ -16,7 +16,7 @@ func Split(text string) ([]Piece, error) {
 	if strings.HasPrefix(text, bom) {
 		s.lex.Seek(len(bom))
 	}
-	for s.end < len(text) {
+	for s.end < len(text) || s.copies != nil {
 		if err := s.next(); err != nil {
 			return nil, err
 		}
@@ -28,13 +28,17 @@ type splitter struct {
 	text   string
 	lex    sqllex.Lexer
 	pieces []Piece
-	end    int // of the last piece
+	end    int   // of the last piece
+	copies []int // where the COPY ... FROM stdin of a line begin whose rows are still to come
+	rows   int   // where those begin
 }
 
-// next adds the next piece, and with COPY its rows.
+// next adds the next piece, or the rows of COPY.
 func (s *splitter) next() error {
 	first := s.lex.Next()
 	switch {
+	case s.copies != nil && (first.Kind == sqllex.EOF || !s.onLineOfCopy(first.Start)):
+		return s.copyData()
 	case first.Kind == sqllex.EOF:
 		s.add(Blank, len(s.text), len(s.text), len(s.text))
 		return s.checkComment(s.pieces[len(s.pieces)-1].Start)
@@ -42,13 +46,13 @@ func (s *splitter) next() error {
 		s.add(Blank, first.End, first.End, first.End)
 		return nil
 	case first.Kind == sqllex.Punct && s.text[first.Start] == '\\':
-		return s.command(first.Start)
+		return s.command(first.Start, false)
 	}
 	if err := s.statement(first); err != nil {
 		return err
 	}
 	if isWord(s.text, first, "copy") && readsRows(s.text[first.Start:s.end]) {
-		return s.copyData(first.Start)
+		return s.awaitsRows(first.Start)
 	}
 	return nil
 }
@@ -67,6 +71,12 @@ func (s *splitter) statement(first sqllex.Token) error {
 	last := first
 	for t := first; t.Kind != sqllex.EOF; t = s.lex.Next() {
 		last = t
+		if s.onLineOfCopy(first.Start) && t.End > s.rows {
+			return newError(s.text, first.Start, "", notAlone)
+		}
+		if t.Kind == sqllex.Punct && s.text[t.Start] == '\\' {
+			return s.command(t.Start, true)
+		}
 		if t.End == len(s.text) && !closed(s.text[t.Start:]) {
 			return newError(s.text, t.Start, "", openLiteral(t.Kind))
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pgdbm/pgdbm/internal/sqllex"
 	"github.com/pgdbm/pgdbm/internal/sqlsplit"
 )
 
@@ -70,7 +71,6 @@ var literals = []hardCase{
 	{"\ufeffSELECT 1; SELECT 2;", []string{"SELECT 1;", "SELECT 2;"}},
 	{"\ufeff", nil},
 	{"\ufeff-- a\n;SELECT 1", []string{"SELECT 1"}},
-	{"SELECT \\gexec\n1; SELECT 2;", []string{"SELECT \\gexec\n1;", "SELECT 2;"}},
 }
 
 const ruleTail = " AS ON INSERT TO t DO INSTEAD (INSERT INTO u VALUES (1, ')'); SELECT f((2)););"
@@ -115,6 +115,14 @@ var nestings = []hardCase{
 
 var copies = []hardCase{
 	{"COPY t FROM stdin;\n1\ta\n\\.\nSELECT 1;", []string{"COPY t FROM stdin;", "rows: 1\ta\n", "SELECT 1;"}},
+	{"COPY t FROM stdin;", []string{"COPY t FROM stdin;", "rows: "}},
+	{"COPY t FROM stdin;\n1\n2", []string{"COPY t FROM stdin;", "rows: 1\n2"}},
+	{"SELECT 1;\n COPY t FROM stdin;\n1\n2\n", []string{"SELECT 1;", "COPY t FROM stdin;", "rows: 1\n2\n"}},
+	{"COPY t FROM stdin;\n1\\.\n", []string{"COPY t FROM stdin;", "rows: 1\\.\n"}},
+	{"COPY t FROM stdin; SELECT 1;\n1\n\\.\nSELECT 2", []string{"COPY t FROM stdin;", "SELECT 1;", "rows: 1\n", "SELECT 2"}},
+	{"COPY t FROM stdin; /* c */ -- d\n1\n\\.\n", []string{"COPY t FROM stdin;", "rows: 1\n"}},
+	{"COPY t FROM stdin;;\n1\n\\.\n", []string{"COPY t FROM stdin;", "rows: 1\n"}},
+	{"COPY t FROM stdin; COPY u FROM stdin;\n1\n\\.\n2\n\\.\n;", []string{"COPY t FROM stdin;", "COPY u FROM stdin;", "rows: 1\n", "rows: 2\n"}},
 	{"COPY t FROM stdin;\n\\.\n", []string{"COPY t FROM stdin;", "rows: "}},
 	{"COPY t FROM stdin;\n\n\\.", []string{"COPY t FROM stdin;", "rows: \n"}},
 	{"COPY t FROM stdin;\r\n1\r\n\\.\r\nSELECT 1;\r\n", []string{"COPY t FROM stdin;", "rows: 1\r\n", "SELECT 1;"}},
@@ -200,7 +208,7 @@ func TestPieces(t *testing.T) {
 	}
 	checkPieces(t, text, pieces)
 	for i := range pieces {
-		pieces[i].Start, pieces[i].End, pieces[i].BodyStart = 0, 0, 0
+		pieces[i].Start, pieces[i].End, pieces[i].BodyStart, pieces[i].Copy = 0, 0, 0, 0
 	}
 	if !slices.Equal(pieces, want) {
 		t.Errorf("\n got %+q\nwant %+q", pieces, want)
@@ -212,7 +220,7 @@ func checkPieces(t *testing.T, text string, pieces []sqlsplit.Piece) {
 	t.Helper()
 	end := 0
 	for i, p := range pieces {
-		if p.Start != end || p.End <= p.Start || p.Text != text[p.Start:p.End] {
+		if p.Start != end || p.End < p.Start || p.End == p.Start && p.Kind != sqlsplit.CopyData || p.Text != text[p.Start:p.End] {
 			t.Fatalf("piece %+v follows the byte %d of %q", p, end, text)
 		}
 		end = p.End
@@ -226,7 +234,7 @@ func checkPieces(t *testing.T, text string, pieces []sqlsplit.Piece) {
 				t.Fatalf("the statement %+v of %q", p, text)
 			}
 		case sqlsplit.CopyData:
-			if i == 0 || !pieces[i-1].Begins("copy") || p.Body != "" && !strings.HasSuffix(p.Body, "\n") {
+			if i == 0 || !sqllex.Begins(text[p.Copy:], "copy") || p.Body != "" && !strings.HasSuffix(p.Body, "\n") && p.End != len(text) {
 				t.Fatalf("the rows %+v of %q", p, text)
 			}
 		case sqlsplit.Blank:

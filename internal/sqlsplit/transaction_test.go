@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pgdbm/pgdbm/internal/sqllex"
 	"github.com/pgdbm/pgdbm/internal/sqlsplit"
 )
 
@@ -18,19 +19,19 @@ func split(t *testing.T, text string) []sqlsplit.Piece {
 	return pieces
 }
 
-func TestIsTransactionControl(t *testing.T) {
+func TestControl(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
 		"BEGIN": true, "begin work;": true, "START TRANSACTION READ ONLY": true, "COMMIT": true, "COMMIT PREPARED 'x'": true,
 		"END": true, "ROLLBACK TO x": true, "ABORT": true, "SAVEPOINT x": true, "RELEASE x": true, "/* c */ Commit;": true,
-		"PREPARE TRANSACTION 'x'": true, "PREPARE /* */ transaction E'x'": true, "ROLLBACK PREPARED 'x'": true,
+		"PREPARE TRANSACTION 'x'": true, "SET TRANSACTION READ ONLY": true, "PREPARE /* */ transaction E'x'": true, "ROLLBACK PREPARED 'x'": true,
 
-		"": false, ";": false, "SELECT 1": false, `"begin"`: false, "(BEGIN)": false, "SET TRANSACTION READ ONLY": false,
+		"": false, ";": false, "SELECT 1": false, `"begin"`: false, "(BEGIN)": false,
 		"LOCK t": false, "PREPARE p AS SELECT 1": false, "PREPARE transaction AS SELECT 1": false,
 		"PREPARE transaction (int) AS SELECT 1": false, "CREATE TABLE begin (commit int)": false,
 		"CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END;": false, "\\restrict begin": false,
 	} {
-		got := slices.ContainsFunc(split(t, text), sqlsplit.Piece.IsTransactionControl)
+		got := slices.ContainsFunc(split(t, text), func(p sqlsplit.Piece) bool { return p.Control() != sqllex.NoControl })
 		if got != want {
 			t.Errorf("%q: got %t", text, got)
 		}
@@ -52,22 +53,8 @@ func TestKeyword(t *testing.T) {
 func TestRowsAreNoStatement(t *testing.T) {
 	t.Parallel()
 	rows := split(t, "COPY t FROM stdin;\nCOMMIT\n\\.\n")[1]
-	if rows.Kind != sqlsplit.CopyData || rows.Keyword() != "" || rows.Begins("commit") || rows.IsTransactionControl() {
+	if rows.Kind != sqlsplit.CopyData || rows.Keyword() != "" || rows.Control() != sqllex.NoControl {
 		t.Errorf("%+v", rows)
-	}
-}
-
-func TestBegins(t *testing.T) {
-	t.Parallel()
-	p := split(t, "-- c\nCREATE /* c */ unique Index i ON t (a)")[0]
-	if !p.Begins("create") || !p.Begins("create", "unique", "index") || !p.Begins() {
-		t.Error("the statement begins with its words")
-	}
-	if p.Begins("create", "index") || p.Begins("unique") || split(t, `"create"`)[0].Begins("create") || split(t, ";")[0].Begins() {
-		t.Error("the statement begins with words that are not there")
-	}
-	if split(t, "CREATE")[0].Begins("create", "index") {
-		t.Error("the statement begins with more words than it has")
 	}
 }
 
@@ -101,7 +88,7 @@ func TestOuterTransaction(t *testing.T) {
 		{"CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END;", false, ""},
 	} {
 		pieces := split(t, tt.text)
-		inner, found, err := sqlsplit.OuterTransaction(tt.text, pieces)
+		inner, _, found, err := sqlsplit.OuterTransaction(tt.text, pieces)
 		want := tt.inner
 		if !tt.found {
 			want = tt.text
@@ -116,16 +103,32 @@ func TestOuterTransaction(t *testing.T) {
 	}
 }
 
+func TestOuterTransactionIsolation(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"BEGIN; COMMIT;": "",
+		"BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1; COMMIT;":                              "SERIALIZABLE",
+		"begin work read write, isolation level repeatable read; END;":                       "REPEATABLE READ",
+		"START TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; COMMIT;":                        "READ UNCOMMITTED",
+		"BEGIN TRANSACTION /* c */ ISOLATION -- c\n LEVEL READ COMMITTED READ WRITE; COMMIT": "READ COMMITTED",
+	} {
+		if _, got, found, err := sqlsplit.OuterTransaction(text, split(t, text)); err != nil || !found || got != want {
+			t.Errorf("%q: got %q, %t, %v", text, got, found, err)
+		}
+	}
+}
+
 func TestOuterTransactionOptions(t *testing.T) {
 	t.Parallel()
 	for text, column := range map[string]int{
-		"BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1; COMMIT;": 7,
+		"BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY; COMMIT;": 36,
+		"BEGIN ISOLATION LEVEL READ; SELECT 1; COMMIT;":         7,
 		" START TRANSACTION READ ONLY; COMMIT;":                 20,
 		"BEGIN WORK DEFERRABLE; COMMIT;":                        12,
 		"BEGIN; COMMIT AND CHAIN;":                              15,
 		"BEGIN; END TRANSACTION AND NO CHAIN;":                  24,
 	} {
-		_, _, err := sqlsplit.OuterTransaction(text, split(t, text))
+		_, _, _, err := sqlsplit.OuterTransaction(text, split(t, text))
 		var e *sqlsplit.Error
 		if !errors.As(err, &e) || e.Line != 1 || e.Column != column || !strings.Contains(e.Reason, "options") {
 			t.Errorf("%q: error %v, want one at column %d", text, err, column)

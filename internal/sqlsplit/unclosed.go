@@ -1,10 +1,6 @@
 package sqlsplit
 
-import (
-	"strings"
-
-	"github.com/pgdbm/pgdbm/internal/sqllex"
-)
+import "github.com/pgdbm/pgdbm/internal/sqllex"
 
 // closed reports whether the token with which the text ends has an end of its own. If not, it takes whatever follows.
 func closed(token string) bool {
@@ -27,42 +23,13 @@ func openLiteral(kind sqllex.Kind) string {
 // space and comments.
 func (s *splitter) checkComment(from int) error {
 	for i := from; i < len(s.text); {
-		rest := s.text[i:]
-		switch {
-		case strings.HasPrefix(rest, "--"):
-			n := strings.IndexAny(rest, "\r\n")
-			if n < 0 {
-				return nil
-			}
-			i += n
-		case strings.HasPrefix(rest, "/*"):
-			n := commentLen(rest)
-			if n < 0 {
-				return newError(s.text, i, "", "the comment is never closed; comments nest, so that each /* needs its */")
-			}
-			i += n
-		default:
+		end, closed, ok := sqllex.Comment(s.text, i)
+		if !closed {
+			return newError(s.text, i, "", "the comment is never closed; comments nest, so that each /* needs its */")
+		}
+		if i = end; !ok {
 			i++
 		}
 	}
 	return nil
-}
-
-// commentLen returns the length of the block comment at the start of s, and -1 if it has no end.
-func commentLen(s string) int {
-	depth := 0
-	for i := 0; i+1 < len(s); i++ {
-		switch s[i : i+2] {
-		case "/*":
-			depth++
-			i++
-		case "*/":
-			depth--
-			i++
-			if depth == 0 {
-				return i + 1
-			}
-		}
-	}
-	return -1
 }

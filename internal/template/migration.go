@@ -238,7 +238,7 @@ func (p *parser) isMisspelt(in *literal, text string, i int) bool {
 
 // castToArray reports whether ::text[] or its like follows.
 func castToArray(l sqllex.Lexer) bool {
-	if !skipCast(&l) {
+	if !l.SkipCast() {
 		return false
 	}
 	t := l.Next()

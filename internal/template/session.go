@@ -13,12 +13,10 @@ func (p *parser) classify(second string) {
 	case sqllex.OneOf(first, "select", "values", "table"): // most often
 		p.reads++
 	case sqllex.OneOf(first, "insert", "update", "delete", "with"):
-	case sqllex.OneOf(first, "savepoint", "release"), sqllex.Equal(first, "set") && sqllex.Equal(second, "transaction"):
+	case p.start.Control() != sqllex.NoControl:
+		control := p.start.Control()
 		p.controls++
-	case sqllex.OneOf(first, "begin", "start", "commit", "end", "rollback", "abort"),
-		sqllex.Equal(first, "prepare") && sqllex.Equal(second, "transaction"):
-		p.controls++
-		info.Commits = true
+		info.Commits = info.Commits || control != sqllex.Savepoint && control != sqllex.SetTransaction
 	case sqllex.Equal(first, "set") && sqllex.Equal(second, "constraints") && p.thirdIs("all"):
 		p.utilities++
 	case sqllex.Equal(first, "lock"), sqllex.Equal(first, "set") && sqllex.Equal(second, "constraints"):
@@ -27,17 +25,17 @@ func (p *parser) classify(second string) {
 		p.utilities++
 	case sqllex.Equal(first, "set"):
 		p.utilities++
-		info.Settings, info.Semantics = true, info.Semantics || p.setsSemantics()
+		info.Settings, info.Semantics = true, info.Semantics || hasSemantics(p.setting())
 		info.SessionState = info.SessionState || !sqllex.Equal(second, "local")
-		info.Role = info.Role || p.namesRole()
+		info.Role = info.Role || isRole(p.setting())
 	case sqllex.OneOf(first, "deallocate", "discard", "reset", "listen"):
 		// DEALLOCATE and DISCARD remove what pgx believes to be prepared, RESET what was set when the connection was made.
 		p.utilities++
 		info.SessionState, info.Settings = true, true
-		info.Semantics = info.Semantics || sqllex.Equal(first, "discard") || sqllex.Equal(first, "reset") && p.setsSemantics()
+		info.Semantics = info.Semantics || sqllex.Equal(first, "discard") || sqllex.Equal(first, "reset") && hasSemantics(p.setting())
 		info.Forgets = info.Forgets || sqllex.OneOf(first, "deallocate", "discard") && sqllex.Equal(second, "all")
 		info.Role = info.Role || sqllex.OneOf(first, "discard", "reset") && sqllex.Equal(second, "all") ||
-			sqllex.Equal(first, "reset") && p.namesRole()
+			sqllex.Equal(first, "reset") && isRole(p.setting())
 	case sqllex.OneOf(first, "prepare", "load"):
 		info.SessionState, info.Settings = true, true
 	default:
@@ -70,16 +68,11 @@ func (p *parser) thirdIs(word string) bool {
 	return sqllex.Equal(p.text(l.Next()), word)
 }
 
-// setsSemantics reports whether the setting of a SET or a RESET may decide what statements mean.
-func (p *parser) setsSemantics() bool {
+// setting returns the name of the setting of a SET or a RESET.
+func (p *parser) setting() string {
 	l := p.start
 	l.Next()
-	t := l.Next()
-	for sqllex.OneOf(p.text(t), "local", "session") {
-		t = l.Next()
-	}
-	name := strings.Trim(p.text(t), `"`)
-	return p.text(l.Next()) != "." && hasSemantics(name)
+	return l.Setting()
 }
 
 // hasSemantics reports whether a setting may decide what statements mean.
@@ -92,20 +85,8 @@ func hasSemantics(name string) bool {
 		"synchronous_commit", "work_mem")
 }
 
-// namesRole reports whether the statement, a SET or a RESET, is about the role or the session authorization. These are
-// settings as well, so SET role = 'bob' is SET ROLE.
-func (p *parser) namesRole() bool {
-	l := p.start
-	l.Next()
-	t := l.Next()
-	for sqllex.OneOf(p.text(t), "local", "session") {
-		t = l.Next()
-	}
-	name := p.text(t)
-	t = l.Next()
-	return sqllex.OneOf(name, "role", `"role"`, "authorization", "session_authorization", `"session_authorization"`) &&
-		p.text(t) != "." // SET role.x is another setting
-}
+// isRole reports whether a setting, "" for an unknown one, is the role or the session authorization.
+func isRole(name string) bool { return sqllex.OneOf(name, "", "role", "session_authorization") }
 
 // sessionWord looks at a word, wherever it stands, that may leave something in the session. Too much costs a new
 // connection, too little shows one tenant what another one left, so doubt counts as yes.
@@ -181,4 +162,16 @@ func (p *parser) summarize() {
 	info.Reads = p.statements == 1 && p.reads == 1 && !info.DDL && !info.Temp
 	info.NoNames = p.statements > 0 && p.statements == plain
 	info.NoSnapshot = p.locks > 0 && p.statements == plain+p.locks
+}
+
+// setConfig looks at the arguments behind the name set_config. Whatever is not understood counts as the worst: the
+// setting may be the role, and it may outlive the transaction.
+func (p *parser) setConfig() {
+	info := &p.stmt.Info
+	info.Settings = true
+	call, _ := p.lex.SetConfig()
+	info.Semantics = info.Semantics || hasSemantics(call.Name)
+	info.Role = info.Role || isRole(call.Name)
+	info.SessionState = info.SessionState || !call.IsLocal
+	info.LocalParams |= call.Params
 }

@@ -143,17 +143,7 @@ func (p *parser) literal(t sqllex.Token) error {
 
 // castToReg reports whether ::regclass or one of its like follows. Before ::regclass[] a literal is an array, of
 // which {{schema}} is a valid one.
-func castToReg(ahead sqllex.Lexer) bool { return skipCast(&ahead) && regType(ahead) }
-
-// skipCast reads a :: if one follows.
-func skipCast(l *sqllex.Lexer) bool {
-	for range 2 {
-		if t := l.Next(); t.Kind != sqllex.Punct || l.Text[t.Start] != ':' {
-			return false
-		}
-	}
-	return true
-}
+func castToReg(ahead sqllex.Lexer) bool { return ahead.SkipCast() && regType(ahead) }
 
 // regType reports whether the name of a reg type follows.
 func regType(l sqllex.Lexer) bool {

@@ -1,0 +1,105 @@
+package sqllex
+
+import "strings"
+
+// NeedsTransaction returns what a statement does that has no effect, or no effect that lasts, outside of a transaction block, in SQL's
+// words, such as SET LOCAL; or "".
+func NeedsTransaction(text string) string {
+	l := Lexer{Text: text}
+	if l.Control() == SetTransaction {
+		return "SET TRANSACTION"
+	}
+	first, second := l.word(), l
+	switch next := second.word(); {
+	case Equal(first, "set") && Equal(next, "local"):
+		if name := second.Next(); name.Kind == QuotedIdent || name.Kind == Word && !Equal(text[name.Start:name.End], "to") {
+			return "SET LOCAL"
+		}
+	case Equal(first, "set") && Equal(next, "constraints"):
+		return "SET CONSTRAINTS"
+	case Equal(first, "lock"):
+		return "LOCK"
+	case Equal(first, "declare") && !HasWord(text, "hold"):
+		return "DECLARE without WITH HOLD"
+	case Equal(first, "create") && OneOf(next, "temp", "temporary", "local", "global") && l.hasPhrase("on", "commit", "drop"):
+		return "ON COMMIT DROP"
+	case Equal(first, "select"):
+		return l.selectsNothing()
+	}
+	return ""
+}
+
+// selectsNothing returns what a SELECT, whose result nobody reads, does that ends with its transaction, if it is all that it does.
+func (l Lexer) selectsNothing() string {
+	call, second := l, l
+	if second.word(); Equal(l.word(), "pg_catalog") {
+		second.Next() // the dot
+		call = second
+		second.word()
+	}
+	name := strings.ToLower(call.word())
+	config, understood := call.SetConfig()
+	switch {
+	case name == "set_config" && understood && config.IsLocal && config.Params == 0 && call.isLastCall():
+		return "set_config with is_local = true"
+	case (strings.HasPrefix(name, "pg_advisory_xact_lock") || strings.HasPrefix(name, "pg_try_advisory_xact_lock")) && call.isLastCall():
+		return name
+	case !strings.Contains(l.Text, "(") && (l.hasPhrase("for", "update") || l.hasPhrase("for", "share") || l.hasPhrase("for", "no", "key") || l.hasPhrase("for", "key")):
+		return "SELECT ... FOR UPDATE or FOR SHARE"
+	}
+	return ""
+}
+
+// isLastCall reports whether the arguments that begin here are those of a call that ends the statement.
+func (l Lexer) isLastCall() bool {
+	for depth := 0; ; {
+		t := l.Next()
+		switch l.Text[t.Start:t.End] {
+		case "(":
+			depth++
+		case ")":
+			depth--
+		}
+		if t.Kind == EOF || depth == 0 {
+			end := l.Next()
+			return depth == 0 && (end.Kind == EOF || end.Kind == Semicolon)
+		}
+	}
+}
+
+// hasPhrase reports whether the words follow each other, somewhere.
+func (l Lexer) hasPhrase(words ...string) bool {
+	for t := l.Next(); t.Kind != EOF; t = l.Next() {
+		ahead, found := l, t.Kind == Word && Equal(l.Text[t.Start:t.End], words[0])
+		for _, word := range words[1:] {
+			found = found && Equal(ahead.word(), word)
+		}
+		if found {
+			return true
+		}
+	}
+	return false
+}
+
+// StringsOff returns the offset at which a statement turns standard_conforming_strings off, after which a backslash can hide the end of a
+// literal, or -1.
+func StringsOff(text string) int {
+	const setting = "standard_conforming_strings"
+	l := Lexer{Text: text}
+	for t := l.Next(); t.Kind != EOF; t = l.Next() {
+		name := strings.Trim(text[t.Start:t.End], `'"`)
+		if !Equal(name, setting) {
+			continue
+		}
+		ahead := l
+		value := ahead.Next()
+		for OneOf(text[value.Start:value.End], "=", "to", ",", ":", "text") {
+			value = ahead.Next()
+		}
+		switch word := strings.ToLower(strings.Trim(text[value.Start:value.End], "'")); {
+		case word == "0", len(word) > 1 && strings.HasPrefix("off", word), word != "" && (strings.HasPrefix("false", word) || strings.HasPrefix("no", word)):
+			return t.Start
+		}
+	}
+	return -1
+}
