@@ -123,20 +123,16 @@ func harmless(text string) bool {
 func namesOne(text string, names ...string) bool {
 	lex := sqllex.Lexer{Text: text}
 	for t := lex.Next(); t.Kind != sqllex.EOF; t = lex.Next() {
-		token := text[t.Start:t.End]
 		switch t.Kind {
-		case sqllex.Word:
-			token = strings.ToLower(token)
-		case sqllex.QuotedIdent:
-			token = strings.ReplaceAll(strings.Trim(token, `"`), `""`, `"`)
 		case sqllex.DollarString, sqllex.String, sqllex.EscapeString:
+			token := text[t.Start:t.End]
 			if slices.ContainsFunc(names, func(name string) bool { return name != "" && strings.Contains(token, name) }) {
 				return true
 			}
-			continue
-		}
-		if slices.Contains(names, token) {
-			return true
+		case sqllex.Word, sqllex.QuotedIdent:
+			if slices.Contains(names, sqllex.Ident(text, t)) {
+				return true
+			}
 		}
 	}
 	return false

@@ -71,58 +71,25 @@ func ownSettings(text string) []string {
 }
 
 func settingNames(text string) (names []string) {
-	lex := sqllex.Lexer{Text: text}
-	var before [2]string // the last tokens, in lower case
+	lex, before := sqllex.Lexer{Text: text}, ""
 	for t := lex.Next(); t.Kind != sqllex.EOF; t = lex.Next() {
 		token := text[t.Start:t.End]
-		switch t.Kind {
-		case sqllex.DollarString:
+		switch {
+		case t.Kind == sqllex.DollarString:
 			_, start, end, _ := sqllex.DollarBody(text, t)
 			names = append(names, settingNames(text[start:end])...)
-		case sqllex.String, sqllex.EscapeString:
+		case (t.Kind == sqllex.String || t.Kind == sqllex.EscapeString) && sqllex.OneOf(before, "do", "as"): // a body too
 			body := strings.Trim(strings.TrimLeft(token, "eE"), "'")
-			if before == [2]string{"set_config", "("} {
-				names = append(names, strings.ToLower(body))
-			} else if before[1] == "do" || before[1] == "as" { // a body too
-				names = append(names, settingNames(strings.ReplaceAll(body, "''", "'"))...)
-			}
-		case sqllex.Word:
-			if slices.Contains([]string{"set", "session", "local"}, strings.ToLower(token)) {
-				names = append(names, dottedName(text[t.End:]))
-			}
+			names = append(names, settingNames(strings.ReplaceAll(body, "''", "'"))...)
+		case sqllex.Equal(token, "set"):
+			names = append(names, strings.ToLower(lex.Setting()))
+		case sqllex.Equal(token, "set_config"):
+			names = append(names, strings.ToLower(lex.SetConfig().Name))
 		}
-		before = [2]string{before[1], strings.ToLower(token)}
+		before = token
 	}
 	return slices.DeleteFunc(names, func(name string) bool { return !strings.Contains(name, ".") })
 }
 
 // resetsAll reports whether a text has RESET ALL.
-func resetsAll(text string) bool {
-	lex := sqllex.Lexer{Text: text}
-	before := ""
-	for t := lex.Next(); t.Kind != sqllex.EOF; t = lex.Next() {
-		token := strings.ToLower(text[t.Start:t.End])
-		if before == "reset" && token == "all" {
-			return true
-		}
-		before = token
-	}
-	return false
-}
-
-// dottedName returns the name that a text begins with, without its quotes.
-func dottedName(text string) string {
-	lex := sqllex.Lexer{Text: text}
-	var name strings.Builder
-	for {
-		part := lex.Next()
-		if part.Kind != sqllex.Word && part.Kind != sqllex.QuotedIdent {
-			return name.String()
-		}
-		name.WriteString(strings.ToLower(strings.Trim(text[part.Start:part.End], `"`)))
-		if dot := lex.Next(); text[dot.Start:dot.End] != "." {
-			return name.String()
-		}
-		name.WriteByte('.')
-	}
-}
+func resetsAll(text string) bool { return sqllex.Lexer{Text: text}.HasPhrase("reset", "all") }

@@ -37,7 +37,7 @@ func tracesOf(text string) (found traces) {
 				found.add(lex.Setting())
 			}
 		case sqllex.Equal(word, "set_config"):
-			call, _ := lex.SetConfig()
+			call := lex.SetConfig()
 			isLocal := call.IsLocal && call.Params == 0 && call.Name != ""
 			if found.session = found.session || !isLocal; isLocal {
 				found.add(call.Name)

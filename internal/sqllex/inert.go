@@ -21,7 +21,7 @@ func NeedsTransaction(text string) string {
 		return "LOCK"
 	case Equal(first, "declare") && !HasWord(text, "hold"):
 		return "DECLARE without WITH HOLD"
-	case Equal(first, "create") && OneOf(next, "temp", "temporary", "local", "global") && l.hasPhrase("on", "commit", "drop"):
+	case Equal(first, "create") && OneOf(next, "temp", "temporary", "local", "global") && l.HasPhrase("on", "commit", "drop"):
 		return "ON COMMIT DROP"
 	case Equal(first, "select"):
 		return l.selectsNothing()
@@ -38,13 +38,13 @@ func (l Lexer) selectsNothing() string {
 		second.word()
 	}
 	name := strings.ToLower(call.word())
-	config, understood := call.SetConfig()
+	config := call.SetConfig()
 	switch {
-	case name == "set_config" && understood && config.IsLocal && config.Params == 0 && call.isLastCall():
+	case name == "set_config" && config.IsLocal && config.Params == 0 && call.isLastCall():
 		return "set_config with is_local = true"
 	case (strings.HasPrefix(name, "pg_advisory_xact_lock") || strings.HasPrefix(name, "pg_try_advisory_xact_lock")) && call.isLastCall():
 		return name
-	case !strings.Contains(l.Text, "(") && (l.hasPhrase("for", "update") || l.hasPhrase("for", "share") || l.hasPhrase("for", "no", "key") || l.hasPhrase("for", "key")):
+	case !strings.Contains(l.Text, "(") && (l.HasPhrase("for", "update") || l.HasPhrase("for", "share") || l.HasPhrase("for", "no", "key") || l.HasPhrase("for", "key")):
 		return "SELECT ... FOR UPDATE or FOR SHARE"
 	}
 	return ""
@@ -65,20 +65,6 @@ func (l Lexer) isLastCall() bool {
 			return depth == 0 && (end.Kind == EOF || end.Kind == Semicolon)
 		}
 	}
-}
-
-// hasPhrase reports whether the words follow each other, somewhere.
-func (l Lexer) hasPhrase(words ...string) bool {
-	for t := l.Next(); t.Kind != EOF; t = l.Next() {
-		ahead, found := l, t.Kind == Word && Equal(l.Text[t.Start:t.End], words[0])
-		for _, word := range words[1:] {
-			found = found && Equal(ahead.word(), word)
-		}
-		if found {
-			return true
-		}
-	}
-	return false
 }
 
 // StringsOff returns the offset at which a statement turns standard_conforming_strings off, after which a backslash can hide the end of a

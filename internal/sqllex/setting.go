@@ -69,18 +69,17 @@ type SetConfig struct {
 	Params  uint64 // bit n-1 is set if the third argument is $n
 }
 
-// SetConfig reads the arguments of a call of set_config, behind that name. It returns false if they are not understood.
-func (l Lexer) SetConfig() (call SetConfig, ok bool) {
+// SetConfig reads the arguments of a call of set_config, behind that name.
+func (l Lexer) SetConfig() (call SetConfig) {
 	name, local, ok := l.configArguments()
-	if !ok {
-		return SetConfig{}, false
-	}
 	t := name.Next()
-	if source := l.Text[t.Start:t.End]; t.Kind == String && strings.Count(source, "'") == 2 && name.endsArgument("text") {
+	if source := name.Text[t.Start:t.End]; t.Kind == String && strings.Count(source, "'") == 2 && name.endsArgument("text") {
 		call.Name = strings.Trim(source, "'")
 	}
-	call.Params, call.IsLocal = local.isTrue()
-	return call, true
+	if ok {
+		call.Params, call.IsLocal = local.isTrue()
+	}
+	return call
 }
 
 // configArguments returns lexers that stand before the first and the third argument of a call. It returns false if

@@ -31,3 +31,26 @@ func HasWord(text string, words ...string) bool {
 	}
 	return false
 }
+
+// HasPhrase reports whether what l is still to read has the words, which are in lower case, one behind the other.
+func (l Lexer) HasPhrase(words ...string) bool {
+	for t := l.Next(); t.Kind != EOF; t = l.Next() {
+		ahead, found := l, t.Kind == Word && Equal(l.Text[t.Start:t.End], words[0])
+		for _, word := range words[1:] {
+			found = found && Equal(ahead.word(), word)
+		}
+		if found {
+			return true
+		}
+	}
+	return false
+}
+
+// CreatesRoutine reports whether what follows CREATE is a function or a procedure. Only those can have a body, BEGIN ATOMIC ...; END.
+func (l Lexer) CreatesRoutine() bool {
+	word := l.word()
+	if Equal(word, "or") && Equal(l.word(), "replace") {
+		word = l.word()
+	}
+	return OneOf(word, "function", "procedure")
+}

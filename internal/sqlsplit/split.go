@@ -67,7 +67,7 @@ func (s *splitter) add(kind Kind, from, to, end int) {
 
 // statement adds the statement that begins with the token first.
 func (s *splitter) statement(first sqllex.Token) error {
-	in := nesting{text: s.text, routine: s.createsRoutine(first)}
+	in := nesting{text: s.text, routine: isWord(s.text, first, "create") && s.lex.CreatesRoutine()}
 	last := first
 	for t := first; t.Kind != sqllex.EOF; t = s.lex.Next() {
 		last = t
@@ -93,17 +93,4 @@ func (s *splitter) statement(first sqllex.Token) error {
 	}
 	s.add(Statement, first.Start, last.End, last.End)
 	return nil
-}
-
-// createsRoutine reports whether the statement that begins with first is CREATE [OR REPLACE] FUNCTION or PROCEDURE.
-func (s *splitter) createsRoutine(first sqllex.Token) bool {
-	if !isWord(s.text, first, "create") {
-		return false
-	}
-	ahead := s.lex
-	t := ahead.Next()
-	if isWord(s.text, t, "or") && isWord(s.text, ahead.Next(), "replace") {
-		t = ahead.Next()
-	}
-	return isWord(s.text, t, "function", "procedure")
 }

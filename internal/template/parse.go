@@ -143,7 +143,7 @@ func (p *parser) end() {
 func (p *parser) word(t sqllex.Token) error {
 	switch word := p.text(t); {
 	case sqllex.Equal(word, "create"):
-		p.routine = p.routine || p.begins(t) && p.createsRoutine()
+		p.routine = p.routine || p.begins(t) && p.lex.CreatesRoutine()
 		if t.Start == p.firstAt || sqllex.Equal(p.first, "explain") {
 			p.stmt.Info.DDL = p.stmt.Info.DDL || !p.isTemporary()
 		}
@@ -167,14 +167,6 @@ func (p *parser) startsBlock() bool {
 	ahead := p.lex
 	t := ahead.Next()
 	return t.Kind == sqllex.DollarString || t.Kind == sqllex.Word && sqllex.Equal(p.text(t), "language")
-}
-
-// createsRoutine looks at the words behind CREATE.
-func (p *parser) createsRoutine() bool {
-	ahead := *p
-	ahead.skipWords("or", "replace")
-	t := ahead.lex.Next()
-	return t.Kind == sqllex.Word && sqllex.OneOf(p.text(t), "function", "procedure")
 }
 
 // beginsAtomic looks at the words behind BEGIN. In parentheses they are other names.

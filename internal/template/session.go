@@ -169,7 +169,7 @@ func (p *parser) summarize() {
 func (p *parser) setConfig() {
 	info := &p.stmt.Info
 	info.Settings = true
-	call, _ := p.lex.SetConfig()
+	call := p.lex.SetConfig()
 	info.Semantics = info.Semantics || hasSemantics(call.Name)
 	info.Role = info.Role || isRole(call.Name)
 	info.SessionState = info.SessionState || !call.IsLocal

@@ -103,13 +103,13 @@ func (p *player) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	return stmt, nil
 }
 
-// doAfresh executes a statement of plain pgx without what it remembers.
+// doAfresh executes a statement of plain pgx without what it remembers. What a witness has prepared pgx finds by its text, in any mode.
 func (p *player) doAfresh(ctx context.Context, s *step) string {
 	afresh := s.statement
 	if len(s.args) > 0 || s.form != asExec {
 		afresh.args = append([]any{pgx.QueryExecModeDescribeExec}, s.args...)
 	}
-	return afresh.outcome(ctx, p.on(), p.text(s.text, s.tenant), s.tenant)
+	return afresh.outcome(ctx, p.on(), p.text(s.text, s.tenant)+" ", s.tenant)
 }
 
 func (p *player) begin(ctx context.Context, t *tenant) (err error) {
