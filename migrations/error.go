@@ -80,12 +80,32 @@ func (r *run) failed(j job, err error) *MigrationError {
 // negative, because the server has not said where.
 func (e *MigrationError) locate(s *migfile.Script, statement int, t target, offset int) {
 	e.Line, e.Column, e.Source = s.Place(statement, t.name, max(offset, 0))
+	if advice := roleAdvice(s.Statements[statement].SQL.Text, e.Err); advice != "" {
+		e.note(advice)
+	}
 	if offset < 0 || t.name == "" || t.path != "" || !hasCode(e.Err, undefinedTable) {
 		return
 	}
 	if name := bareName(string([]rune(e.Source)[e.Column-1:])); name != "" {
 		e.note(fmt.Sprintf("%s is looked up in the search_path, because it has no template: should it be {{tables.%[1]s}}?", name))
 	}
+}
+
+// roleAdvice says why a statement about a role fails in the second database of a server, such as a test's; or it is "".
+func roleAdvice(text string, err error) string {
+	words := append(sqllex.Tokens(text, 3), "", "", "")
+	if !sqllex.OneOf(words[1], "role", "user", "group") || sqllex.Equal(words[2], "mapping") {
+		return ""
+	}
+	switch {
+	case sqllex.Equal(words[0], "create") && hasCode(err, duplicateObject):
+		return "roles belong to the server, and a migration of another of its databases, such as another test's, may have made this one: write " +
+			"DO $$ BEGIN CREATE ROLE ...; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+	case sqllex.Equal(words[0], "drop") && hasCode(err, dependentObjects):
+		return "roles belong to the server, and another of its databases may need this one: REVOKE there what was granted to it and DROP OWNED " +
+			"BY it, or leave the role"
+	}
+	return ""
 }
 
 // bareName returns the name that the text begins with, or "" if it has a schema or is none that a template can have.

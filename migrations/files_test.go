@@ -2,6 +2,7 @@ package migrations_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/pgdbm/pgdbm/migrations"
@@ -93,4 +94,31 @@ func TestCopyAsPsql(t *testing.T) {
 	if got := read[string](l, "SELECT string_agg(n::text, ',' ORDER BY n) FROM app.c"); got != "3,4,5,6,8,10,20" {
 		t.Errorf("the rows are %s", got)
 	}
+}
+
+// TestRolesBelongToTheServer wants the error in the second database to say why, and its advice to work in several at once.
+func TestRolesBelongToTheServer(t *testing.T) {
+	t.Parallel()
+	l, second := newLab(t), newLab(t)
+	role := fmt.Sprintf("test_role_%d", l.connect().PgConn().PID())
+	defer l.exec(l.connect(), "DROP ROLE IF EXISTS "+role+", "+role+"_2")
+	plain := sqlFiles("001_a.sql", "CREATE ROLE "+role+" NOLOGIN")
+	l.succeeds("the first", beginApply(l.Context(), l.migrator(l.pool("pgx", 0), "app", plain)))
+	err := second.wait("the second", beginApply(second.Context(), second.migrator(second.pool("pgx", 0), "app", plain)))
+	wantTexts(t, err, "42710", "001_a.sql:1:", "roles belong to the server", "WHEN duplicate_object OR unique_violation")
+
+	advised := sqlFiles("001_a.sql", "DO $$ BEGIN CREATE ROLE "+role+"_2; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$")
+	var runs []task
+	for _, lab := range []*lab{l, second, newLab(t)} {
+		runs = append(runs, beginApply(lab.Context(), lab.migrator(lab.pool("pgx", 0), "advised", advised)))
+	}
+	for _, run := range runs {
+		l.succeeds("as advised", run)
+	}
+
+	l.exec(l.connect(), "CREATE TABLE owned (); ALTER TABLE owned OWNER TO "+role)
+	drop := sqlFiles("001_a.sql", "DROP ROLE "+role)
+	err = second.wait("the drop", beginApply(second.Context(), second.migrator(second.pool("pgx", 0), "dropping", drop)))
+	wantTexts(t, err, "2BP01", "DROP OWNED")
+	l.exec(l.connect(), "DROP TABLE owned")
 }

@@ -305,6 +305,7 @@ const (
 	uniqueViolation      = "23505"
 	activeTransaction    = "25001"
 	invalidTermination   = "2D000" // COMMIT in a DO block, in a transaction
+	dependentObjects     = "2BP01"
 	invalidSchema        = "3F000"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"

@@ -30,13 +30,10 @@ type Conn struct {
 }
 
 // Connect opens a connection whose session begins with the given parameters, instead of those of config. The session will
-// spend its life in transactions, so it has no limit for idle ones.
+// spend its life in one transaction after the other, each as long as a test, so it has no limits for those.
 func Connect(ctx context.Context, config *pgconn.Config, params map[string]string) (*Conn, error) {
 	config = config.Copy()
 	config.RuntimeParams = maps.Clone(params)
-	if _, limited := params[idleLimit]; limited {
-		config.RuntimeParams[idleLimit] = "0"
-	}
 	opened, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, err
@@ -49,11 +46,17 @@ func Connect(ctx context.Context, config *pgconn.Config, params map[string]strin
 	if err != nil {
 		return nil, errors.Join(err, hijacked.Conn.Close())
 	}
-	return &Conn{conn: hijacked.Conn, server: hijacked.Frontend, params: params, report: hijacked.ParameterStatuses, pid: hijacked.PID,
-		status: hijacked.TxStatus, canceller: canceller}, nil
+	conn := &Conn{conn: hijacked.Conn, server: hijacked.Frontend, params: params, report: hijacked.ParameterStatuses, pid: hijacked.PID,
+		status: hijacked.TxStatus, canceller: canceller}
+	if err := conn.exec(unlimited); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
-const idleLimit = "idle_in_transaction_session_timeout"
+// unlimited lifts what the DSN, the role or the database may limit, as far as the server knows it: transaction_timeout is new in 17.
+const unlimited = "SELECT pg_catalog.set_config(n, '0', false) FROM (VALUES ('transaction_timeout'), ('idle_in_transaction_session_timeout'), " +
+	"('idle_session_timeout')) v (n) WHERE pg_catalog.current_setting(n, true) <> '0'"
 
 // Params are what the session began with.
 func (c *Conn) Params() map[string]string { return c.params }

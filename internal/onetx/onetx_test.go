@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/pgdbm/pgdbm/internal/onetx"
 	"github.com/pgdbm/pgdbm/internal/supervise/supervisetest"
 )
 
@@ -504,5 +505,35 @@ func TestOtherParameters(t *testing.T) {
 	other := s.pool(t, func(c *pgxpool.Config) { c.ConnConfig.RuntimeParams["application_name"] = "other" })
 	if _, err := other.Exec(t.Context(), "SELECT 1"); err == nil || !strings.Contains(err.Error(), "parameters") {
 		t.Errorf("got error %v", err)
+	}
+}
+
+// TestNoLimits: a transaction is as long as a test, and the pause before the next one as long as it takes, whatever the database says.
+func TestNoLimits(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.look(t, `DO $$ DECLARE n text; BEGIN
+		FOR n IN SELECT name FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout') LOOP
+			EXECUTE format('ALTER DATABASE %I SET %I = ''10min''', current_database(), n);
+		END LOOP;
+	END $$`)
+	const limits = "SELECT string_agg(name || ' ' || setting, ', ') FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout')"
+	if outside := s.look(t, limits); !strings.Contains(outside, "600000") {
+		t.Fatalf("outside: %s", outside)
+	}
+	show := func(tx *onetx.Tx) (got string) {
+		pool := s.pool(t, func(c *pgxpool.Config) { c.ConnConfig.DialFunc = tx.Dial })
+		if err := pool.QueryRow(t.Context(), limits).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	first := show(s.tx)
+	conn, _ := s.tx.End("SELECT 1")
+	s.tx = onetx.New(func(context.Context, map[string]string) (*onetx.Conn, error) { return conn, nil })
+	for _, got := range []string{first, show(s.tx)} {
+		if strings.Contains(got, "600000") {
+			t.Errorf("the limits are %s", got)
+		}
 	}
 }
