@@ -11,7 +11,7 @@ ORMS := examples/orms
 COMPARE := benchmarks/migrations
 TENANTS := benchmarks/tenants
 
-.PHONY: demo test soak thirdparty test-compare lint bench bench-compare bench-migrations bench-tenants fuzz
+.PHONY: demo test test-sets soak thirdparty test-compare lint bench bench-compare bench-migrations bench-tenants fuzz
 
 demo: ## the main job, to look at
 	@go run ./examples/quickstart
@@ -20,6 +20,10 @@ test: ## all tests
 	go test $(RACE) ./...
 	cd $(PEERS) && go test $(RACE) ./...
 	cd $(ORMS) && go test $(RACE) ./...
+
+SETS ?=
+test-sets: ## runs folders of migrations, SETS='dir ...' or those of this repository, through pgdbm and through psql, and prints what differs
+	go test -count 1 -timeout 1h -run '^TestSets$$' ./internal/testsets -sets '$(abspath $(SETS))'
 
 SOAKTIME ?= 1m
 soak: ## looks for a tenant's row in the hands of another, for a minute; and must find one where the driver has a fault

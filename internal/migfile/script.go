@@ -262,6 +262,20 @@ func (s *Script) Prefix(n int) string {
 	return Checksum(s.Text[:end])
 }
 
+// Render returns the whole text with its statements expanded for schema. The error is a [*Error].
+func (s *Script) Render(schema string) (string, error) {
+	texts, err := s.Expand(schema)
+	var b strings.Builder
+	at := 0
+	for i, text := range texts {
+		st := &s.Statements[i]
+		b.WriteString(s.Text[at:st.Start] + text)
+		at = st.Start + len(st.SQL.Text)
+	}
+	b.WriteString(s.Text[at:])
+	return b.String(), err
+}
+
 // Join returns the statements, expanded to texts, as one text that psql could run.
 func (s *Script) Join(texts []string) string {
 	var b strings.Builder
