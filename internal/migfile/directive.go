@@ -1,6 +1,7 @@
 package migfile
 
 import (
+	"path"
 	"strings"
 	"unicode"
 
@@ -10,41 +11,73 @@ import (
 
 const (
 	noTransaction  = "-- pgdbm:no-transaction"
+	ignoreMarkers  = "-- pgdbm:ignore-markers"
 	isolationLevel = "-- pgdbm:isolation" // and a level
 
-	wrongDirective = "the directives are " + noTransaction + " and " + isolationLevel + " with read committed, repeatable read or serializable, " +
-		"spelt exactly so at the start of a line of their own; change the line, or begin the comment with another word than pgdbm"
+	wrongDirective = "the directives are " + noTransaction + ", " + ignoreMarkers + " and " + isolationLevel + " with read committed, " +
+		"repeatable read or serializable, spelt exactly so at the start of a line of their own; change the line, or begin the comment with " +
+		"another word than pgdbm"
 )
+
+// commentReader reads the comments of a script.
+type commentReader struct {
+	*Script
+	marker  int    // where the first marker of another tool is, or -1
+	tool    string // the tool, for an error
+	harmful bool   // a statement follows it
+	ignored bool   // markers are comments like any other
+}
 
 // directives reads the comments of the text for directives, and sets what they say. Rows of COPY have no comments.
 func (s *Script) directives(pieces []sqlsplit.Piece) error {
+	r := &commentReader{Script: s, marker: -1}
 	for _, p := range pieces {
-		end := p.End
-		if p.Kind == sqlsplit.CopyData {
-			end = p.BodyStart
+		if err := r.piece(p); err != nil {
+			return err
 		}
-		lex, gap := sqllex.At(s.Text[:end], p.Start), p.Start
-		for t := lex.Next(); ; t = lex.Next() {
-			if err := s.comments(gap, t.Start); err != nil {
-				return err
-			}
-			if gap = t.End; t.Kind == sqllex.EOF {
-				break
-			}
+	}
+	if r.harmful && !r.ignored {
+		name := strings.TrimSuffix(path.Base(s.File), ".sql")
+		name = strings.TrimSuffix(strings.TrimSuffix(name, ".up"), ".down")
+		return errorAt(s.File, s.Text, r.marker, "this line is a command to "+r.tool+". Here the whole file would run, the undo right after "+
+			"the migration: split it into "+name+".up.sql and "+name+".down.sql, without such lines; or, if all of it belongs together, remove "+
+			"the line, or add the line "+ignoreMarkers)
+	}
+	return nil
+}
+
+// piece reads the comments of a piece. Those before its first token are between statements, where other tools have their markers; so are
+// those behind #, with which the markers of Play can begin.
+func (r *commentReader) piece(p sqlsplit.Piece) error {
+	end := p.End
+	if p.Kind == sqlsplit.CopyData {
+		end = p.BodyStart
+	}
+	lex, gap, between := sqllex.At(r.Text[:end], p.Start), p.Start, true
+	for t := lex.Next(); ; t = lex.Next() {
+		if err := r.comments(gap, t.Start, between); err != nil {
+			return err
 		}
+		if gap = t.End; t.Kind == sqllex.EOF {
+			break
+		}
+		between = between && r.Text[t.Start:t.End] == "#"
+	}
+	if r.marker >= 0 && p.Kind == sqlsplit.Statement && p.Control() == sqllex.NoControl {
+		r.harmful = true
 	}
 	return nil
 }
 
 // comments reads the comments in text[start:end], which lies between two tokens and holds nothing else but white space.
-func (s *Script) comments(start, end int) error {
+func (r *commentReader) comments(start, end int, between bool) error {
 	for at := start; at < end; {
-		next, _, ok := sqllex.Comment(s.Text[:end], at)
+		next, _, ok := sqllex.Comment(r.Text[:end], at)
 		if !ok {
 			at++ // white space
 			continue
 		}
-		if err := s.comment(at, s.Text[at:next]); err != nil {
+		if err := r.comment(at, r.Text[at:next], between); err != nil {
 			return err
 		}
 		at = next
@@ -54,31 +87,37 @@ func (s *Script) comments(start, end int) error {
 
 // comment reads one comment. What looks like a directive but is none is an error: to run in a transaction what was not
 // meant to is worse.
-func (s *Script) comment(at int, text string) error {
-	startsLine := at == 0 || s.Text[at-1] == '\n' || s.Text[at-1] == '\r'
+func (r *commentReader) comment(at int, text string, between bool) error {
+	before, after := onLine(r.Text, at, at+len(text))
 	line := strings.TrimRight(text, " \t\f\v")
-	if startsLine && line == noTransaction {
-		s.NoTransaction = true
-		return nil
-	}
-	if level, ok := strings.CutPrefix(line, isolationLevel+" "); ok && startsLine {
-		var other int
-		if s.Isolation, other = sqllex.Isolation("SET TRANSACTION ISOLATION LEVEL " + level); other < 0 {
-			return nil
+	switch {
+	case before == "" && line == noTransaction:
+		r.NoTransaction = true
+	case before == "" && line == ignoreMarkers, strings.HasPrefix(text, "--liquibase formatted sql"): // its undos are comments
+		r.ignored = true
+	case before == "" && r.isolation(line):
+	case looksLikeDirective(text):
+		return errorAt(r.File, r.Text, at, wrongDirective)
+	case r.marker < 0 && between && strings.Trim(before+after, "# \t\f\v") == "":
+		if r.tool = r.otherTool(text); r.tool != "" {
+			r.marker = at
 		}
-	}
-	if looksLikeDirective(text) {
-		return errorAt(s.File, s.Text, at, wrongDirective)
-	}
-	if tool := otherTool(text); tool != "" {
-		return errorAt(s.File, s.Text, at, "this line is a command to "+tool+", and means nothing here, so that a part of "+
-			"the file that undoes it would run too: move that part to "+undoFolder+"/, in a file with the same name, and "+
-			"remove such lines")
 	}
 	return nil
 }
 
-// looksLikeDirective reports whether a comment begins with pgdbm and a colon, or has the letters of the directive and no
+// isolation reports whether the line is the directive for an isolation level, and sets it.
+func (s *Script) isolation(line string) bool {
+	level, ok := strings.CutPrefix(line, isolationLevel+" ")
+	if !ok {
+		return false
+	}
+	var other int
+	s.Isolation, other = sqllex.Isolation("SET TRANSACTION ISOLATION LEVEL " + level)
+	return other < 0
+}
+
+// looksLikeDirective reports whether a comment begins with pgdbm and a colon, or has the letters of a directive and no
 // others.
 func looksLikeDirective(comment string) bool {
 	letters := strings.Map(func(r rune) rune {
@@ -87,27 +126,11 @@ func looksLikeDirective(comment string) bool {
 		}
 		return unicode.ToLower(r)
 	}, comment)
-	if letters == "pgdbmnotransaction" || letters == "pgdbmnotransactions" {
+	switch strings.TrimSuffix(letters, "s") {
+	case "pgdbmnotransaction", "pgdbmignoremarker":
 		return true
 	}
 	words := strings.ToLower(strings.TrimLeft(comment, "-/* \t"))
 	rest, ok := strings.CutPrefix(words, "pgdbm")
 	return ok && strings.HasPrefix(strings.TrimLeft(rest, " \t"), ":")
-}
-
-// otherTool returns the name of the migration tool that the comment is a command for, or "". Those tools have the
-// migration and its undo in one file.
-func otherTool(comment string) string {
-	text := strings.ToLower(strings.TrimLeft(comment, "- \t"))
-	switch {
-	case strings.HasPrefix(text, "+goose "):
-		return "goose"
-	case strings.HasPrefix(text, "+migrate "):
-		return "sql-migrate"
-	case strings.HasPrefix(text, "migrate:up"), strings.HasPrefix(text, "migrate:down"):
-		return "dbmate"
-	case strings.HasPrefix(text, "create above / drop below"):
-		return "tern"
-	}
-	return ""
 }

@@ -61,20 +61,3 @@ func TestMisspeltDirective(t *testing.T) {
 		}
 	}
 }
-
-// TestOtherTools wants an error for files whose migration and undo are in one text, because both would run.
-func TestOtherTools(t *testing.T) {
-	t.Parallel()
-	for line, tool := range map[string]string{
-		"-- +goose Up": "goose", "-- +goose Down": "goose", "--+goose StatementBegin": "goose", "-- +goose NO TRANSACTION": "goose",
-		"-- +migrate Up": "sql-migrate", "-- migrate:up": "dbmate", "-- migrate:down transaction:false": "dbmate",
-		"---- create above / drop below ----": "tern",
-	} {
-		_, err := NewScript("001_a.sql", []byte("SELECT 1;\n"+line+"\nDROP TABLE a;"))
-		var e *Error
-		if !errors.As(err, &e) || e.Line != 2 || !strings.Contains(e.Reason, "a command to "+tool+",") {
-			t.Errorf("%q: %v", line, err)
-		}
-	}
-	mustScript(t, "SELECT '\n-- +goose Down\n';")
-}

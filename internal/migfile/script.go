@@ -25,6 +25,7 @@ type Script struct {
 	Isolation     string // of its transaction, in capitals; "" is READ COMMITTED
 
 	once  bool // it is not a migration: see ReadOnce
+	undo  bool // it undoes a migration
 	locks bool // a statement takes an advisory lock that outlives its transaction
 }
 
@@ -36,21 +37,20 @@ type Statement struct {
 	Rows    string             // the rows to send, with the last one's line end; nothing in there is a template
 }
 
-// NewScript reads the text of the file. The error is an [*Error].
+// load reads the text of a migration, of which only the file's name is known so far. The error is an [*Error].
 //
 // The text is split before its templates are expanded. The rows of COPY are users' data, where nothing is a template.
-func NewScript(file string, content []byte) (*Script, error) {
-	s := &Script{File: file}
+func (s *Script) load(content []byte) error {
 	if err := s.read(content); err != nil {
-		return nil, err
+		return err
 	}
 	if len(s.Statements) == 0 {
-		return nil, &Error{File: file, Reason: "the file has no statement: write one, or remove the file"}
+		return &Error{File: s.File, Reason: "the file has no statement: write one, or remove the file"}
 	}
-	return s, nil
+	return nil
 }
 
-// read reads the text, of which only the file's name is known so far.
+// read reads the text of any file.
 func (s *Script) read(content []byte) error {
 	whole := string(content)
 	if err := checkText(s.File, whole); err != nil {
@@ -215,12 +215,17 @@ func (s *Script) Place(i int, schema string, offset int) (line, column int, text
 	st := &s.Statements[i]
 	at := st.Start + st.SQL.Source(schema, offset)
 	line, column = position(s.Text, at)
-	start := strings.LastIndexAny(s.Text[:at], "\r\n") + 1
-	text = s.Text[start:]
-	if end := strings.IndexAny(text, "\r\n"); end >= 0 {
-		text = text[:end]
+	before, after := onLine(s.Text, at, at)
+	return line, column, before + after
+}
+
+// onLine returns what stands before and after text[start:end] on its line.
+func onLine(text string, start, end int) (before, after string) {
+	before, after = text[strings.LastIndexAny(text[:start], "\r\n")+1:start], text[end:]
+	if n := strings.IndexAny(after, "\r\n"); n >= 0 {
+		after = after[:n]
 	}
-	return line, column, text
+	return before, after
 }
 
 // SessionState reports whether a statement changes settings, or leaves anything in the session.

@@ -12,6 +12,12 @@ import (
 
 var updateScripts = flag.Bool("update-scripts", false, "write the golden files of scripts")
 
+// NewScript reads the text of a migration.
+func NewScript(file string, content []byte) (*Script, error) {
+	s := &Script{File: file}
+	return s, s.load(content)
+}
+
 // mustScript reads a text that is good.
 func mustScript(t *testing.T, text string) *Script {
 	t.Helper()

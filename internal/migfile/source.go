@@ -127,7 +127,7 @@ func (r *reader) addUndo(u undo) {
 	case m != nil && m.Down != nil:
 		r.wrong(u.path, "%s undoes %s too: remove one of them", m.Down.File, m.File)
 	case m != nil:
-		m.Down, m.Undoable = &Script{File: u.path}, true
+		m.Down, m.Undoable = &Script{File: u.path, undo: true}, true
 	case other != nil && other.Go:
 		r.wrong(u.path, "version %d is the Go function %s, which has its undo in Go: remove the file", u.version, other.Name)
 	case other != nil:
@@ -143,28 +143,24 @@ func (r *reader) addUndo(u undo) {
 func (r *reader) readScripts() {
 	for _, m := range r.migrations {
 		if m.Up != nil {
-			m.Up = r.readScript(m.Up)
+			r.readScript(m.Up)
 			m.Checksum, m.NoTransaction = m.Up.Checksum, m.Up.NoTransaction
 		}
 		if m.Down != nil {
-			m.Down = r.readScript(m.Down)
+			r.readScript(m.Down)
 		}
 	}
 }
 
 // readScript reads the text of a file of which only the name is known so far.
-func (r *reader) readScript(named *Script) *Script {
+func (r *reader) readScript(named *Script) {
 	content, err := readFile(r.files, named.File)
+	if err == nil {
+		err = named.load(content)
+	}
 	if err != nil {
 		r.problem(err)
-		return named
 	}
-	read, err := NewScript(named.File, content)
-	if err != nil {
-		r.problem(err)
-		return named
-	}
-	return read
 }
 
 // nothing returns the error for no migrations at all.
