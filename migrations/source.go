@@ -56,7 +56,7 @@ func Dir(path string) fs.FS { return migfile.Dir(path) }
 // folder that has a folder down gets a file there too. As for [New], the files may be in the only folder of dir that has
 // any.
 //
-// The files hold nothing but a comment, and until there is a statement, [New] refuses them. Create never overwrites a
+// The files hold nothing but a comment, with which [New] refuses them until there is a statement. Create never overwrites a
 // file: its error is [fs.ErrExist] then. It is a [*SourceError] if the folder has files that are no migration's.
 func Create(dir, name string) (string, error) {
 	file, err := migfile.Create(dir, name)

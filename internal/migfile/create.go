@@ -19,9 +19,12 @@ import (
 // timestamp is how a version is made of a time.
 const timestamp = "20060102150405"
 
+// unwritten is by what a draft is known that has been forgotten.
+const unwritten = "-- Write the SQL here and remove this comment."
+
 const draft = `-- %[1]s
 --
--- Write the SQL here and remove this comment. A file without a statement is refused, so that no draft is forgotten.
+` + unwritten + ` As long as there is nothing else, the file is refused, so that no draft is forgotten.
 -- Templates become names in the schema that is migrated: {{tables.users}} the table "myschema".users, and {{schema}} the
 -- schema "myschema". All statements run in one transaction, without BEGIN and COMMIT.
 `
@@ -36,7 +39,7 @@ const draft = `-- %[1]s
 // folder that has a folder down gets a file there too. As for [New], the files may be in the only folder of dir that has
 // any.
 //
-// The files hold nothing but a comment, and until there is a statement, [New] refuses them. Create never overwrites a
+// The files hold nothing but a comment, with which [New] refuses them until there is a statement. Create never overwrites a
 // file: its error is [fs.ErrExist] then. It is a [*Error] if the folder has files that are no migration's.
 func Create(dir, name string) (string, error) { return create(dir, name, time.Now()) }
 

@@ -37,14 +37,15 @@ type Statement struct {
 	Rows    string             // the rows to send, with the last one's line end; nothing in there is a template
 }
 
-// load reads the text of a migration, of which only the file's name is known so far. The error is an [*Error].
+// load reads the text of a migration, of which only the file's name is known so far. The error is an [*Error]. A file of comments does
+// nothing, and is applied like any other, so that an undo with nothing to do can say so; but not a draft.
 //
 // The text is split before its templates are expanded. The rows of COPY are users' data, where nothing is a template.
 func (s *Script) load(content []byte) error {
 	if err := s.read(content); err != nil {
 		return err
 	}
-	if len(s.Statements) == 0 {
+	if len(s.Statements) == 0 && (strings.TrimSpace(s.Text) == "" || strings.Contains(s.Text, unwritten)) {
 		return &Error{File: s.File, Reason: "the file has no statement: write one, or remove the file"}
 	}
 	return nil
@@ -238,14 +239,14 @@ func (s *Script) SessionState() bool {
 	return s.locks
 }
 
-// HasTemplates reports whether any statement depends on the schema.
+// HasTemplates reports whether any statement depends on the schema, or there is none.
 func (s *Script) HasTemplates() bool {
 	for i := range s.Statements {
 		if s.Statements[i].SQL.HasTemplates() {
 			return true
 		}
 	}
-	return false
+	return len(s.Statements) == 0
 }
 
 // HasRows reports whether the script has rows to send with COPY.

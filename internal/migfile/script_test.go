@@ -88,11 +88,7 @@ func TestScriptRefuses(t *testing.T) {
 	}{
 		"empty":            {"", "0:0", []string{"no statement"}},
 		"white space":      {" \r\n\t\n", "0:0", []string{"no statement"}},
-		"comments only":    {"-- a\n/* b */;\n", "0:0", []string{"no statement"}},
 		"BOM only":         {bom, "0:0", []string{"no statement"}},
-		"directive only":   {"-- pgdbm:no-transaction\n", "0:0", []string{"no statement"}},
-		"psql only":        {"\\restrict a\n", "0:0", []string{"no statement"}},
-		"a pair only":      {"BEGIN;\nCOMMIT;\n", "0:0", []string{"no statement"}},
 		"not UTF-8":        {"SELECT 1;\r\nSELECT 'é\xff';", "2:10", []string{"not UTF-8", "save the file as UTF-8"}},
 		"UTF-16":           {"\xff\xfeS\x00E\x00", "1:1", []string{"save the file as UTF-8"}},
 		"NUL":              {bom + "SELECT '\x00';", "1:9", []string{"NUL byte"}},
@@ -132,6 +128,16 @@ func TestScriptRefuses(t *testing.T) {
 		}
 		if strings.Count(err.Error(), "pgdbm: ") != 1 || strings.Count(err.Error(), "column") > 1 {
 			t.Errorf("%s: the text has the place or the prefix twice: %v", name, err)
+		}
+	}
+}
+
+// TestScriptOfNothing has files without a statement that are migrations.
+func TestScriptOfNothing(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"-- a", "-- a\n/* b */;\n", bom + "\n/* a */\n", "-- pgdbm:no-transaction\n", "\\restrict a\n", "BEGIN;\nCOMMIT;\n", ";"} {
+		if s := mustScript(t, text); len(s.Statements) != 0 || s.Checksum != Checksum(text) || s.SessionState() || s.HasRows() || s.Join(nil) != "" {
+			t.Errorf("%q: %+v", text, s)
 		}
 	}
 }
