@@ -55,7 +55,7 @@ func (a *all) open(db any, files fs.FS, schemas iter.Seq[string], opts []Option)
 	if a.options, err = newOptions(opts); err != nil {
 		return err
 	}
-	if a.source, err = readSource(files, a.options.functions); err != nil {
+	if a.source, err = readSource(files, &a.options); err != nil {
 		return err
 	}
 	switch {

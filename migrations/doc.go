@@ -15,11 +15,16 @@
 // They are in the root of the file system, or in its only folder that has any; [Dir] is a folder on the disk. These names
 // are understood, and versions count as numbers: 2 comes before 10.
 //
-//	001_create_users.sql               runs once; also V1__create_users.sql
+//	001_create_users.sql               runs once; also 001-create-users.sql, 001.sql, V1__create_users.sql, V0001.CreateUsers.sql
 //	20260101120000_create_users.sql    also 20260101_120000_create_users.sql
+//	V1.2__create_users.sql             before V1.10__add_email.sql
 //	001_create_users.up.sql            with its undo 001_create_users.down.sql, as for golang-migrate
 //	down/001_create_users.sql          the undo of the file with the same name; also down/V1__create_users.sql ...
+//	U1__create_users.sql               the undo of V1__create_users.sql, as for Flyway
 //	R__views.sql                       repeatable: runs after all others, and again whenever its text changes
+//
+// [Folders] is for migrations with a folder of their own, 001_create_users/up.sql. A file of nothing but comments is a migration, or an undo,
+// that does nothing.
 //
 // All statements of a file run in one transaction, together with the row in the history. A BEGIN and a COMMIT around the
 // whole file are taken off, other transaction control is refused. A line
@@ -31,7 +36,11 @@
 // between them, must not be changed then. Only the statement that was running when a process died may run twice.
 //
 // [Go] registers a function as a migration with a version, which runs in a transaction too. [Create] writes the next file,
-// named like the others. [New] checks all files: a name that is none, a version that comes twice, an empty file,
+// named like the others. A file that has the undo inside, behind a comment such as -- Down, as other tools split it, is refused; the line
+//
+//	-- pgdbm:ignore-markers
+//
+// makes such comments mean nothing. [New] checks all files: a name that is none, a version that comes twice, an empty file,
 // a template that is misspelt, is a [*SourceError] before anything runs.
 //
 // # Templates

@@ -41,9 +41,12 @@ func (k *Kind) UnmarshalText(text []byte) error {
 
 // Migration describes one migration: a file, or a Go function. It is a plain value.
 type Migration struct {
-	Version       int64  // from the file's name; 0 is a version like any other; repeatable migrations have none: 0
+	// Version is from the file's name; 0 is a version like any other, and repeatable migrations have none: 0. Of a version in several parts
+	// it is the first, and of one with too many digits [math.MaxInt64]: they run in the order of the whole version, but for MigrateTo and
+	// Baseline those with the same Version belong together.
+	Version       int64
 	Name          string // from the file's name: create_users
-	File          string // the file's name without its folder, as it stands in the history: 001_create_users.sql
+	File          string // the file's name, as it stands in the history: 001_create_users.sql; with its folder only for [Folders]
 	Kind          Kind
 	NoTransaction bool // each statement runs on its own, because the file says -- pgdbm:no-transaction
 	Go            bool // it is a Go function, and File is made of its version and name: 001_create_users.go

@@ -35,7 +35,7 @@ func New(db *schemadb.DB, files fs.FS, opts ...Option) (*Migrator, error) {
 	if o.forAll != "" {
 		return nil, fmt.Errorf("pgdbm: migrations: the option %s is for ApplyAll", o.forAll)
 	}
-	source, err := readSource(files, o.functions)
+	source, err := readSource(files, &o)
 	if err != nil {
 		return nil, err
 	}

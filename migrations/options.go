@@ -20,6 +20,7 @@ type options struct {
 	module    string
 	dependsOn []string
 	functions []goMigration
+	folders   bool
 
 	log    *slog.Logger
 	before func(context.Context, Step) error
@@ -109,6 +110,16 @@ func DependsOn(modules ...string) Option {
 func Go(version int64, name string, up, down Func) Option {
 	return func(o *options) error {
 		o.functions = append(o.functions, goMigration{version: version, name: name, up: up, down: down})
+		return nil
+	}
+}
+
+// Folders reads migrations that each have a folder of their own, as diesel and Prisma write them: 0001_create_users/up.sql or
+// 0001_create_users/migration.sql, with the undo in down.sql beside it. The history lists the file with its folder. By default the
+// folders inside that of the migrations are not read.
+func Folders() Option {
+	return func(o *options) error {
+		o.folders = true
 		return nil
 	}
 }

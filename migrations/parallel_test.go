@@ -19,7 +19,7 @@ func TestParallel(t *testing.T) {
 		"SELECT 1":                          {"": {5, 1, 1, 2, 2, 3, 3, 4}, "app": {5, 1, 2, 3, 4, 5, 5, 5}},
 		"-- pgdbm:no-transaction\nSELECT 1": {"": {5, 1, 1, 1, 2, 2, 3, 3}, "app": {5, 1, 1, 2, 3, 4, 5, 5}},
 	} {
-		source, err := readSource(fstest.MapFS{"1_a.sql": {Data: []byte(text)}, "2_b.sql": {Data: []byte("SELECT 2")}}, nil)
+		source, err := readSource(fstest.MapFS{"1_a.sql": {Data: []byte(text)}, "2_b.sql": {Data: []byte("SELECT 2")}}, &options{})
 		if err != nil {
 			t.Fatal(err)
 		}

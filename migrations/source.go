@@ -13,14 +13,14 @@ type source struct {
 	byFile     map[string]*migration
 }
 
-// readSource reads the migrations in files, which may be nil if there are functions. The error joins a [*SourceError] for each thing
+// readSource reads the migrations in files, which may be nil if o has functions. The error joins a [*SourceError] for each thing
 // that is wrong, or wraps [ErrNoMigrations].
-func readSource(files fs.FS, functions []goMigration) (*source, error) {
-	listed := make([]migfile.Function, len(functions))
-	for i, f := range functions {
+func readSource(files fs.FS, o *options) (*source, error) {
+	listed := make([]migfile.Function, len(o.functions))
+	for i, f := range o.functions {
 		listed[i] = migfile.Function{Version: f.version, Name: f.name, Up: f.up != nil, Down: f.down != nil}
 	}
-	found, err := migfile.Read(files, listed)
+	found, err := migfile.Read(files, listed, o.folders)
 	if err != nil {
 		return nil, sourceError(err)
 	}
@@ -28,7 +28,7 @@ func readSource(files fs.FS, functions []goMigration) (*source, error) {
 	for _, f := range found {
 		m := &migration{up: f.Up, down: f.Down, Migration: Migration{Version: f.Version, Name: f.Name, File: f.File, Kind: Kind(f.Kind),
 			NoTransaction: f.NoTransaction, Go: f.Go, Undoable: f.Undoable, Checksum: f.Checksum}}
-		for _, g := range functions {
+		for _, g := range o.functions {
 			if f.Go && g.version == f.Version {
 				m.upFunc, m.downFunc = g.up, g.down
 			}

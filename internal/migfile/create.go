@@ -5,19 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
+	"math/big"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
 )
 
-// timestamp is how a version is made of a time.
-const timestamp = "20060102150405"
+// timestamps are how versions are made of a time.
+var timestamps = []string{"20060102150405", "20060102_150405", "20060102-150405", "2006-01-02-150405"}
 
 // unwritten is by what a draft is known that has been forgotten.
 const unwritten = "-- Write the SQL here and remove this comment."
@@ -73,11 +72,14 @@ func create(dir, name string, now time.Time) (string, error) {
 // takenNames returns the folder of the migrations and the names in it. Those of undos are among them, so that no new
 // migration gets one that is left over.
 func takenNames(files fs.FS) (folder string, names []fileName, err error) {
-	if folder, err = findFolder(files); err != nil {
+	if err = needsFolders(files); err == nil {
+		folder, err = findFolder(files, sqlFiles)
+	}
+	if err != nil {
 		return "", nil, err
 	}
 	var problems []error
-	names, undos, err := readNames(files, folder, func(e *Error) { problems = append(problems, e) })
+	names, undos, err := readNames(files, folder, sqlFiles, func(e *Error) { problems = append(problems, e) })
 	for _, u := range undos {
 		names = append(names, u.fileName)
 	}
@@ -94,21 +96,17 @@ func nextFile(names []fileName, name string, now time.Time) (fileName, error) {
 	if cleaned == "" {
 		return refuse("it has no letters and digits")
 	}
-	file := "R__" + cleaned + ".sql"
-	var version int64
+	file, number := "R__"+cleaned+".sql", ""
 	if !isRepeatable {
 		last := highest(names)
-		if last.version == math.MaxInt64 {
-			return refuse("the version before it, of " + last.file + ", is the last that there can be")
-		}
-		version = last.nextVersion(now)
-		file = last.style.file(version, cleaned)
+		number = last.nextNumber(now)
+		file = last.style.file(number, cleaned)
 	}
 	next, reason := parseName(file)
 	switch {
 	case reason != "":
 		return refuse(reason)
-	case next.version != version || next.name != cleaned:
+	case next.number != number || next.name != cleaned:
 		return refuse("behind the version it would be taken for a part of it")
 	}
 	return next, nil
@@ -122,37 +120,35 @@ func cleanName(name string) string {
 
 // highest returns the name with the highest version. If there is none, it is that of a version 0 before 001_name.sql.
 func highest(names []fileName) fileName {
-	last := fileName{style: style{width: len("001")}}
 	versioned := slices.DeleteFunc(slices.Clone(names), func(n fileName) bool { return n.kind == Repeatable })
 	if len(versioned) == 0 {
-		return last
+		return fileName{number: "000"}
 	}
-	return slices.MaxFunc(versioned, func(a, b fileName) int { return cmp.Compare(a.version, b.version) })
+	return slices.MaxFunc(versioned, func(a, b fileName) int { return compareVersions(a.version, b.version) })
 }
 
-// nextVersion returns the version after n: a time after a time, else the next number.
-func (n fileName) nextVersion(now time.Time) int64 {
-	last, err := time.Parse(timestamp, strconv.FormatInt(n.version, 10))
-	if err != nil {
-		return n.version + 1
+// nextNumber returns the version after n: a time after a time, else the next number, in the same width.
+func (n fileName) nextNumber(now time.Time) string {
+	for _, layout := range timestamps {
+		last, err := time.Parse(layout, n.number)
+		if err != nil {
+			continue
+		}
+		next := last.Add(time.Second)
+		if now.After(next) {
+			next = now.UTC()
+		}
+		return next.Format(layout)
 	}
-	next := last.Add(time.Second)
-	if now.After(next) {
-		next = now.UTC()
-	}
-	version, err := strconv.ParseInt(next.Format(timestamp), 10, 64)
-	if err != nil {
-		return n.version + 1
-	}
-	return version
+	before := n.number[:strings.LastIndexAny(n.number, "._-")+1]
+	last := n.number[len(before):]
+	var next big.Int
+	next.SetString(last, 10)
+	return fmt.Sprintf("%s%0*d", before, len(last), next.Add(&next, big.NewInt(1)))
 }
 
 // file returns the name of a migration's file in the style.
-func (s style) file(version int64, name string) string {
-	digits := fmt.Sprintf("%0*d", s.width, version)
-	if s.split {
-		digits = digits[:len("20060102")] + "_" + digits[len("20060102"):]
-	}
+func (s style) file(number, name string) string {
 	between, ending := "_", ".sql"
 	if s.prefix != "" {
 		between = "__"
@@ -160,7 +156,7 @@ func (s style) file(version int64, name string) string {
 	if s.upDown {
 		ending = ".up.sql"
 	}
-	return s.prefix + digits + between + name + ending
+	return s.prefix + number + cmp.Or(s.between, between) + name + ending
 }
 
 // createFile writes a new file.

@@ -3,11 +3,9 @@ package migfile
 import (
 	"errors"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +56,16 @@ func TestCreate(t *testing.T) {
 		"the style of the last":   {[]string{"001_a.sql", "20260101_120000_b.sql"}, "c", []string{"20260304_030607_c.sql"}},
 		"the only folder":         {[]string{"sql/007_a.sql", "docs/a.md"}, "c", []string{"sql/008_c.sql"}},
 		"letters of others":       {nil, "  Größe_ÄNDERN -- für №7 ", []string{"001_größe_ändern_für_7.sql"}},
+		"behind int64":            {[]string{"9223372036854775807_a.sql"}, "c", []string{"9223372036854775808_c.sql"}},
+		"20 digits":               {[]string{"20180101120000999999_a.sql"}, "c", []string{"20180101120001000000_c.sql"}},
+		"parts":                   {[]string{"V1.9__a.sql", "U1.9__a.sql", "V1.2__b.sql"}, "c", []string{"V1.10__c.sql"}},
+		"underscores":             {[]string{"V1_09__a.sql"}, "c", []string{"V1_10__c.sql"}},
+		"dashes":                  {[]string{"0009-a.sql"}, "c", []string{"0010-c.sql"}},
+		"only a number":           {[]string{"0009.sql"}, "c", []string{"0010_c.sql"}},
+		"only V and a number":     {[]string{"V9.sql"}, "c", []string{"V10__c.sql"}},
+		"a dot":                   {[]string{"V0001.Name.up.sql"}, "c", []string{"V0002.c.up.sql", "V0002.c.down.sql"}},
+		"dates":                   {[]string{"2018-01-02-120000_a.sql"}, "c", []string{"2026-03-04-030607_c.sql"}},
+		"an undo of Flyway":       {[]string{"V1__a.sql", "U2__b.sql"}, "c", []string{"V3__c.sql"}},
 		"up":                      {[]string{"1_a.up.sql"}, "x.Up", []string{"2_x_up.up.sql", "2_x_up.down.sql"}},
 	} {
 		tree := map[string]string{}
@@ -84,7 +92,7 @@ func TestCreateDraft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Read(Dir(dir), nil)
+	_, err = Read(Dir(dir), nil, false)
 	want := "pgdbm: 001_add_users.sql: the file has no statement: write one, or remove the file\n" +
 		"pgdbm: down/001_add_users.sql: the file has no statement: write one, or remove the file"
 	if err == nil || err.Error() != want {
@@ -99,7 +107,7 @@ func TestCreateDraft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s, err := Read(Dir(dir), nil)
+	s, err := Read(Dir(dir), nil, false)
 	if err != nil || len(s) != 1 || s[0].NoTransaction || !s[0].Undoable {
 		t.Errorf("%v", err)
 	}
@@ -115,16 +123,17 @@ func TestCreateRefuses(t *testing.T) {
 		name  string
 		part  string
 	}{
-		"no name":             {nil, "", `name "": it has no letters`},
-		"no letters":          {nil, "-!-", "it has no letters"},
-		"repeatable, no name": {nil, "R__ ", "it has no letters"},
-		"too long":            {nil, strings.Repeat("a", 250), "255 characters"},
-		"the last version": {map[string]string{strconv.FormatInt(math.MaxInt64, 10) + "_a.sql": ""}, "b",
-			"the last that there can be"},
-		"taken for a time": {map[string]string{"20260101_a.sql": ""}, "120000 b", "part of it"},
-		"unreadable":       {map[string]string{"schema.sql": ""}, "b", "pgdbm: schema.sql: a migration's file has another name"},
-		"two folders":      {map[string]string{"a/1_a.sql": "", "b/1_a.sql": ""}, "b", "fs.Sub"},
-		"link":             {map[string]string{"1_a.sql": "", "down": "->.."}, "b", "leads out"},
+		"no name":              {nil, "", `name "": it has no letters`},
+		"no letters":           {nil, "-!-", "it has no letters"},
+		"repeatable, no name":  {nil, "R__ ", "it has no letters"},
+		"too long":             {nil, strings.Repeat("a", 250), "255 characters"},
+		"a digit behind a dot": {map[string]string{"V0001.Name.sql": ""}, "2fa", "has another name"},
+		"taken for a part":     {map[string]string{"V1.Name.sql": ""}, "2", "part of it"},
+		"folders":              {map[string]string{"1_a/up.sql": "", "2_b/up.sql": ""}, "c", "migrations.Folders"},
+		"taken for a time":     {map[string]string{"20260101_a.sql": ""}, "120000 b", "part of it"},
+		"unreadable":           {map[string]string{"schema.sql": ""}, "b", "pgdbm: schema.sql: a migration's file has another name"},
+		"two folders":          {map[string]string{"a/1_a.sql": "", "b/1_a.sql": ""}, "b", "fs.Sub"},
+		"link":                 {map[string]string{"1_a.sql": "", "down": "->.."}, "b", "leads out"},
 	} {
 		dir := writeTree(t, test.there)
 		before := listTree(t, dir)

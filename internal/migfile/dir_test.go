@@ -130,7 +130,7 @@ func TestSourceLinkToFile(t *testing.T) {
 	t.Parallel()
 	outside := writeTree(t, map[string]string{"readme": ""})
 	dir := writeTree(t, map[string]string{"readme": "->" + outside + "/readme"})
-	if _, err := Read(os.DirFS(dir), nil); !errors.Is(err, ErrNoMigrations) {
+	if _, err := Read(os.DirFS(dir), nil, false); !errors.Is(err, ErrNoMigrations) {
 		t.Errorf("%v", err)
 	}
 }
@@ -141,7 +141,7 @@ func TestSourceLinks(t *testing.T) {
 	for name, test := range linkTrees {
 		dir := writeTree(t, test.files)
 		for kind, files := range map[string]fs.FS{"os.DirFS": os.DirFS(dir), "Dir": Dir(dir), "MapFS": mapTree(test.files)} {
-			s, err := Read(files, nil)
+			s, err := Read(files, nil, false)
 			if test.refused == "" {
 				if err != nil || len(s) != 1 || s[0].Undoable != (name == "undos inside") {
 					t.Errorf("%s, %s: %v", name, kind, err)

@@ -38,9 +38,12 @@ func (s *Script) directives(pieces []sqlsplit.Piece) error {
 	}
 	if r.harmful && !r.ignored {
 		name := strings.TrimSuffix(path.Base(s.File), ".sql")
-		name = strings.TrimSuffix(strings.TrimSuffix(name, ".up"), ".down")
+		name = strings.TrimSuffix(strings.TrimSuffix(name, ".up"), ".down") + "."
+		if _, ok := ownFolder(s.File); ok {
+			name = ""
+		}
 		return errorAt(s.File, s.Text, r.marker, "this line is a command to "+r.tool+". Here the whole file would run, the undo right after "+
-			"the migration: split it into "+name+".up.sql and "+name+".down.sql, without such lines; or, if all of it belongs together, remove "+
+			"the migration: split it into "+name+"up.sql and "+name+"down.sql, without such lines; or, if all of it belongs together, remove "+
 			"the line, or add the line "+ignoreMarkers)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package migfile
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path"
@@ -8,20 +9,23 @@ import (
 	"strings"
 )
 
+// lister lists the .sql files of a folder.
+type lister func(files fs.FS, folder string) ([]string, error)
+
 // findFolder returns the folder of the migrations: the root if any .sql file is in it, else the only folder in the root
 // that has any. If none has, it is the root.
-func findFolder(files fs.FS) (string, error) {
-	inRoot, err := sqlFiles(files, ".")
+func findFolder(files fs.FS, list lister) (string, error) {
+	inRoot, err := list(files, ".")
 	if err != nil || len(inRoot) > 0 {
 		return ".", err
 	}
-	folders, outside, err := subfolders(files)
+	folders, outside, err := subfolders(files, ".")
 	if err != nil {
 		return "", err
 	}
 	var found []string
 	for _, folder := range folders {
-		names, err := sqlFiles(files, folder)
+		names, err := list(files, folder)
 		if err != nil {
 			return "", err
 		}
@@ -42,11 +46,11 @@ func findFolder(files fs.FS) (string, error) {
 	return ".", nil
 }
 
-// subfolders returns the folders in the root. Outside is the error for a link to a folder that leads out of files.
-func subfolders(files fs.FS) (folders []string, outside, err error) {
-	entries, err := fs.ReadDir(files, ".")
+// subfolders returns the folders in a folder. Outside is the error for a link to a folder that leads out of files.
+func subfolders(files fs.FS, in string) (folders []string, outside, err error) {
+	entries, err := fs.ReadDir(files, in)
 	if err != nil {
-		return nil, nil, cannotRead(".", err)
+		return nil, nil, cannotRead(in, err)
 	}
 	for _, entry := range entries {
 		name := entry.Name()
@@ -59,14 +63,14 @@ func subfolders(files fs.FS) (folders []string, outside, err error) {
 			}
 			continue
 		}
-		leaving, err := leadsOut(files, name)
+		leaving, err := leadsOut(files, path.Join(in, name))
 		if err != nil {
 			continue // it leads nowhere
 		}
-		info, err := fs.Stat(files, name)
+		info, err := fs.Stat(files, path.Join(in, name))
 		switch {
 		case leaving && (err != nil || info.IsDir()): // not every file system says what is outside
-			outside = leaves(name)
+			outside = leaves(path.Join(in, name))
 		case !leaving && err == nil && info.IsDir():
 			folders = append(folders, name)
 		}
@@ -90,11 +94,50 @@ func sqlFiles(files fs.FS, folder string) ([]string, error) {
 	return names, nil
 }
 
+// nestedFiles is sqlFiles with the files in the folders of that folder.
+func nestedFiles(files fs.FS, folder string) ([]string, error) {
+	names, err := sqlFiles(files, folder)
+	if err != nil {
+		return nil, err
+	}
+	nested, outside, err := subfolders(files, folder)
+	if err = cmp.Or(err, outside); err != nil {
+		return nil, err
+	}
+	for _, sub := range nested {
+		if sub == undoFolder {
+			continue
+		}
+		inside, err := sqlFiles(files, path.Join(folder, sub))
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range inside {
+			names = append(names, sub+"/"+name)
+		}
+	}
+	return names, nil
+}
+
+// needsFolders returns an error that names the option for them if all migrations are in folders of their own.
+func needsFolders(files fs.FS) error {
+	folder, err := findFolder(files, nestedFiles)
+	if err != nil {
+		return nil // reading without them says more
+	}
+	names, err := nestedFiles(files, folder)
+	if err != nil || len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { _, ok := ownFolder(name); return !ok }) {
+		return nil
+	}
+	return &Error{File: printable(path.Join(folder, names[0])), Reason: "the migrations are in folders of their own, which only the option " +
+		"migrations.Folders reads"}
+}
+
 func isHidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 // readNames reads the names of the files in the folder, and of the undos there and in its folder down. It calls wrong
 // for each that is no migration's.
-func readNames(files fs.FS, folder string, wrong func(*Error)) (ups []fileName, undos []undo, err error) {
+func readNames(files fs.FS, folder string, list lister, wrong func(*Error)) (ups []fileName, undos []undo, err error) {
 	undoPath := path.Join(folder, undoFolder)
 	for _, in := range []string{folder, undoPath} {
 		if in == undoPath && !hasUndoFolder(files, folder) {
@@ -103,7 +146,7 @@ func readNames(files fs.FS, folder string, wrong func(*Error)) (ups []fileName, 
 		if err := checkLinks(files, in); err != nil {
 			return nil, nil, err
 		}
-		names, err := sqlFiles(files, in)
+		names, err := list(files, in)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -1,6 +1,9 @@
 package migfile
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // Kind says when a migration runs.
 type Kind uint8
@@ -13,7 +16,8 @@ const (
 
 // Migration is a file with its undo, or a function.
 type Migration struct {
-	Version       int64 // of a repeatable migration 0
+	Version       int64  // its first part; of a repeatable migration 0
+	version       string // all of it, in its shortest form
 	Name          string
 	File          string // without its folder, as it stands in the history
 	Kind          Kind
@@ -54,6 +58,6 @@ func (f Function) check() error {
 }
 
 func (f Function) migration() *Migration {
-	return &Migration{Version: f.Version, Name: f.Name, File: f.file(), Go: true, Undoable: f.Down,
+	return &Migration{Version: f.Version, version: strconv.FormatInt(f.Version, 10), Name: f.Name, File: f.file(), Go: true, Undoable: f.Down,
 		Checksum: functionChecksum(f.Version, f.Name)}
 }

@@ -1,6 +1,10 @@
 package migfile
 
 import (
+	"cmp"
+	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -11,31 +15,39 @@ const (
 	// maxFileName is the width of the history's column, in characters.
 	maxFileName = 255
 
-	acceptedNames = "001_name.sql, V1__name.sql, 20260101120000_name.sql, 20260101_120000_name.sql, 001_name.up.sql with " +
-		"001_name.down.sql, and R__name.sql"
+	acceptedNames = "001_name.sql, 001-name.sql, 001.sql, V1__name.sql, V1.1__name.sql with U1.1__name.sql, 20260101120000_name.sql, " +
+		"20260101_120000_name.sql, 001_name.up.sql with 001_name.down.sql, and R__name.sql"
 	notAMigration = "a migration's file has another name: " + acceptedNames + " are understood. Rename the file, move it to " +
 		"another folder, or pass the folder of the migrations with fs.Sub"
+	notInFolder = "in a migration's folder there can be up.sql, or migration.sql, and down.sql: rename the file, or move it out of the folders"
+)
+
+// numbered and ofFlyway match a name without its ending: V or U, the version, what stands before the name, and the name.
+var (
+	numbered = regexp.MustCompile(`^()(\d{8}[_-]\d{6}|[12]\d{3}-[01]\d-[0-3]\d(?:-\d{6}(?:-\d{4})?)?|\d+(?:\.\d+)*)(?:([_-])(.*))?$`)
+	ofFlyway = regexp.MustCompile(`^([VU])(\d+(?:[._]\d+)*)(?:(__|\.)(.*))?$`)
 )
 
 // style is how the files of a folder are named, besides version and name.
 type style struct {
-	prefix string // V, or nothing
-	width  int    // how many digits the version has
-	split  bool   // the digits are 20260101_120000
-	upDown bool   // .up.sql and .down.sql, as for golang-migrate
+	prefix  string // V, or nothing
+	between string // what stands before the name, or "" if there is none
+	upDown  bool   // .up.sql and .down.sql, as for golang-migrate
 }
 
 // fileName is what the name of a migration's file says.
 type fileName struct {
 	file    string
 	kind    Kind
-	version int64
+	number  string // the version as it is written
+	version string // in its shortest form, such as 1.10; "" for a repeatable migration
 	name    string
 	style   style
-	undo    bool // .down.sql
+	undo    bool // .down.sql, or U, or down.sql in the migration's folder
 }
 
-// parseName reads the name of a migration's file. If it is none, reason says so and what to do; else reason is "".
+// parseName reads the name of a migration's file, with its folder if it has one of its own. If it is none, reason says so and what to do;
+// else reason is "".
 func parseName(file string) (n fileName, reason string) {
 	stem, ok := strings.CutSuffix(file, ".sql")
 	if !ok {
@@ -45,59 +57,49 @@ func parseName(file string) (n fileName, reason string) {
 		return fileName{}, reason
 	}
 	n.file = file
+	folder, inFolder := ownFolder(file)
+	switch {
+	case inFolder:
+		stem, n.undo = folder, path.Base(file) == "down.sql"
+	case strings.Contains(file, "/"):
+		return fileName{}, notInFolder
+	}
 	if name, ok := strings.CutPrefix(stem, "R__"); ok {
 		n.kind, n.name = Repeatable, name
-		return n.checked()
+		return n.checked(stem)
 	}
-	if up, ok := strings.CutSuffix(stem, ".up"); ok {
+	if up, ok := strings.CutSuffix(stem, ".up"); ok && !inFolder {
 		stem, n.style.upDown = up, true
-	} else if down, ok := strings.CutSuffix(stem, ".down"); ok {
+	} else if down, ok := strings.CutSuffix(stem, ".down"); ok && !inFolder {
 		stem, n.style.upDown, n.undo = down, true, true
 	}
-	digits := n.parseStem(stem)
-	if digits == "" {
+	dashes := strings.NewReplacer("_", "", "-", "")
+	match := numbered.FindStringSubmatch(stem)
+	if match == nil {
+		match, dashes = ofFlyway.FindStringSubmatch(stem), strings.NewReplacer("_", ".")
+	}
+	if match == nil || match[1] == "U" && (inFolder || n.style.upDown) {
 		return fileName{}, notAMigration
 	}
-	version, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil {
-		return fileName{}, "the version does not fit into 64 bits: it can be 9223372036854775807 at most"
-	}
-	n.version, n.style.width = version, len(digits)
-	return n.checked()
+	n.number, n.version = match[2], shortest(dashes.Replace(match[2]))
+	n.style.prefix, n.style.between, n.name = strings.Replace(match[1], "U", "V", 1), match[3], match[4]
+	n.undo = n.undo || match[1] == "U"
+	return n.checked(stem)
 }
 
-// parseStem reads the name without its ending, and returns the digits of the version, or "" if there are none.
-func (n *fileName) parseStem(stem string) (digits string) {
-	if rest, ok := strings.CutPrefix(stem, "V"); ok {
-		digits, rest = cutDigits(rest)
-		name, ok := strings.CutPrefix(rest, "__")
-		if !ok {
-			return ""
-		}
-		n.style.prefix, n.name = "V", name
-		return digits
-	}
-	digits, rest := cutDigits(stem)
-	name, ok := strings.CutPrefix(rest, "_")
-	if !ok {
-		return ""
-	}
-	const date, clock = len("20260101"), len("120000")
-	if time, rest := cutDigits(name); len(digits) == date && len(time) == clock && (rest == "" || rest[0] == '_') {
-		// With no name behind it, 20260101_120000 is refused. As version 20260101 it would run before all others.
-		n.style.split = true
-		digits, name = digits+time, strings.TrimPrefix(rest, "_")
-	}
-	n.name = name
-	return digits
+// ownFolder returns the folder of a migration that has one of its own.
+func ownFolder(file string) (folder string, ok bool) {
+	folder, name := path.Dir(file), path.Base(file)
+	return folder, folder != "." && (name == "up.sql" || name == "down.sql" || name == "migration.sql")
 }
 
-// checked returns n if its name is one.
-func (n fileName) checked() (fileName, string) {
-	if !isName(n.name) {
+// checked returns n if its name is one. Stem is what the name was read from.
+func (n fileName) checked(stem string) (fileName, string) {
+	nameless := n.name == "" && n.kind == Versioned && n.style.between == ""
+	if !isName(n.name) && !nameless || n.style.between == "." && strings.IndexFunc(n.name, unicode.IsLetter) != 0 {
 		return fileName{}, notAMigration
 	}
-	switch lower := strings.ToLower(n.name); {
+	switch lower := strings.ToLower(stem); {
 	case !strings.HasSuffix(lower, ".up") && !strings.HasSuffix(lower, ".down"):
 		return n, ""
 	case n.kind == Repeatable:
@@ -106,26 +108,56 @@ func (n fileName) checked() (fileName, string) {
 	return fileName{}, "one .up or .down in lower case can stand before .sql: rename the file"
 }
 
+// shortest returns a version without zeros that mean nothing: 01.10.0 is 1.10.
+func shortest(version string) string {
+	parts := strings.Split(version, ".")
+	for i, part := range parts {
+		parts[i] = cmp.Or(strings.TrimLeft(part, "0"), "0")
+	}
+	for len(parts) > 1 && parts[len(parts)-1] == "0" {
+		parts = parts[:len(parts)-1]
+	}
+	return strings.Join(parts, ".")
+}
+
+// compareVersions compares versions in their shortest form part by part, as numbers of any length: 2 comes before 10, and 1.2 before 1.10.
+func compareVersions(a, b string) int {
+	return slices.CompareFunc(strings.Split(a, "."), strings.Split(b, "."), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+	})
+}
+
+// firstPart returns the first part of a version, or the highest number if it is higher than that.
+func firstPart(version string) int64 {
+	first, _, _ := strings.Cut(version, ".")
+	n, _ := strconv.ParseInt(first, 10, 64) // with an error for a number that is too high, it returns the highest
+	return n
+}
+
 // upFile returns the name of the migration's file that n, found as an undo, belongs to.
 func (n fileName) upFile() string {
-	if n.undo {
+	folder, inFolder := ownFolder(n.file)
+	switch {
+	case !n.undo:
+		return n.file
+	case inFolder:
+		return folder + "/up.sql"
+	case n.style.upDown:
 		return strings.TrimSuffix(n.file, ".down.sql") + ".up.sql"
 	}
-	return n.file
+	return strings.Replace(n.file, "U", "V", 1)
 }
 
 // undoFile returns the name of the undo's file that belongs to the migration n.
 func (n fileName) undoFile() string {
-	if n.style.upDown {
+	folder, inFolder := ownFolder(n.file)
+	switch {
+	case inFolder:
+		return folder + "/down.sql"
+	case n.style.upDown:
 		return strings.TrimSuffix(n.file, ".up.sql") + ".down.sql"
 	}
 	return undoFolder + "/" + n.file
-}
-
-// cutDigits returns the ASCII digits at the start of s, and the rest.
-func cutDigits(s string) (digits, rest string) {
-	rest = strings.TrimLeft(s, "0123456789")
-	return s[:len(s)-len(rest)], rest
 }
 
 // isName reports whether s can be the name part of a file's name on any system.

@@ -14,12 +14,18 @@ import (
 const undoFolder = "down"
 
 // Read reads the migrations in files, which may be nil if there are functions, and checks all of them, so that nothing runs when
-// anything is wrong. The versioned ones come first, by version, then the repeatable ones, by name. The error joins a [*Error] for each
+// anything is wrong. With folders, each may have a folder of its own. The versioned ones come first, by version, then the repeatable ones, by name. The error joins a [*Error] for each
 // thing that is wrong, or wraps ErrNoMigrations.
-func Read(files fs.FS, functions []Function) ([]*Migration, error) {
-	r := reader{files: files, folder: ".", byFile: map[string]*Migration{}, byVersion: map[int64]*Migration{}}
+func Read(files fs.FS, functions []Function, folders bool) ([]*Migration, error) {
+	r := reader{files: files, folder: ".", byFile: map[string]*Migration{}, byVersion: map[string]*Migration{}}
 	if files != nil {
-		if err := r.readFiles(); err != nil {
+		list := sqlFiles
+		if folders {
+			list = nestedFiles
+		} else if err := needsFolders(files); err != nil {
+			return nil, err
+		}
+		if err := r.readFiles(list); err != nil {
 			return nil, err
 		}
 	}
@@ -46,7 +52,7 @@ func Read(files fs.FS, functions []Function) ([]*Migration, error) {
 
 // inOrder compares migrations by when they run.
 func inOrder(a, b *Migration) int {
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Name, b.Name))
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), compareVersions(a.version, b.version), cmp.Compare(a.Name, b.Name))
 }
 
 // reader collects migrations, and what is wrong with them.
@@ -55,7 +61,7 @@ type reader struct {
 	folder     string // where the migrations are
 	migrations []*Migration
 	byFile     map[string]*Migration
-	byVersion  map[int64]*Migration // the versioned ones
+	byVersion  map[string]*Migration // the versioned ones
 	names      map[*Migration]fileName
 	undos      []undo
 	problems   []error
@@ -74,11 +80,11 @@ func (r *reader) wrong(file, reason string, values ...any) {
 }
 
 // readFiles finds the files and reads their names.
-func (r *reader) readFiles() (err error) {
-	if r.folder, err = findFolder(r.files); err != nil {
+func (r *reader) readFiles(list lister) (err error) {
+	if r.folder, err = findFolder(r.files, list); err != nil {
 		return err
 	}
-	names, undos, err := readNames(r.files, r.folder, func(e *Error) { r.problem(e) })
+	names, undos, err := readNames(r.files, r.folder, list, func(e *Error) { r.problem(e) })
 	if err != nil {
 		return err
 	}
@@ -86,7 +92,7 @@ func (r *reader) readFiles() (err error) {
 	r.names = make(map[*Migration]fileName, len(names))
 	for _, n := range names {
 		m := &Migration{
-			Version: n.version, Name: n.name, File: n.file, Kind: n.kind,
+			Version: firstPart(n.version), version: n.version, Name: n.name, File: n.file, Kind: n.kind,
 			Up: &Script{File: path.Join(r.folder, n.file)},
 		}
 		if r.add(m) {
@@ -100,11 +106,12 @@ func (r *reader) readFiles() (err error) {
 func (r *reader) add(m *Migration) bool {
 	r.byFile[m.File] = m
 	if m.Kind == Versioned {
-		if other := r.byVersion[m.Version]; other != nil {
-			r.wrong(r.pathOf(m), "version %d is that of %s too: give one of them another version", m.Version, other.File)
+		if other := r.byVersion[m.version]; other != nil {
+			r.wrong(r.pathOf(m), "version %s is that of %s too: give one of them another version; if one undoes the other, move it to "+
+				"%s/, under the name of the other", m.version, other.File, undoFolder)
 			return false
 		}
-		r.byVersion[m.Version] = m
+		r.byVersion[m.version] = m
 	}
 	r.migrations = append(r.migrations, m)
 	return true
@@ -121,6 +128,9 @@ func (r *reader) pathOf(m *Migration) string {
 // addUndo finds the migration that the undo belongs to.
 func (r *reader) addUndo(u undo) {
 	m, other := r.byFile[u.upFile()], r.byVersion[u.version]
+	if m == nil && other != nil && path.Base(other.File) == "migration.sql" && path.Dir(other.File) == path.Dir(u.file) {
+		m = other
+	}
 	switch {
 	case u.kind == Repeatable:
 		r.wrong(u.path, "a repeatable migration has no undo: the next change of its file replaces it. Remove the file")
@@ -129,7 +139,7 @@ func (r *reader) addUndo(u undo) {
 	case m != nil:
 		m.Down, m.Undoable = &Script{File: u.path, undo: true}, true
 	case other != nil && other.Go:
-		r.wrong(u.path, "version %d is the Go function %s, which has its undo in Go: remove the file", u.version, other.Name)
+		r.wrong(u.path, "version %s is the Go function %s, which has its undo in Go: remove the file", u.version, other.Name)
 	case other != nil:
 		r.wrong(u.path, "it undoes no migration, because %s does not exist: if it is for %s, call it %s",
 			path.Join(r.folder, u.upFile()), other.File, path.Join(r.folder, r.names[other].undoFile()))
@@ -170,7 +180,7 @@ func (r *reader) nothing() error {
 			"migrations.Go", ErrNoMigrations)
 	}
 	looked := "in the root of the file system"
-	if folders, _, err := subfolders(r.files); err == nil && len(folders) > 0 {
+	if folders, _, err := subfolders(r.files, "."); err == nil && len(folders) > 0 {
 		looked += " and in " + strings.Join(folders, ", ")
 	}
 	return fmt.Errorf("%w: no .sql file %s; if they are in another folder, pass it with fs.Sub", ErrNoMigrations, looked)
