@@ -115,7 +115,7 @@ func (a *all) targets(schemas iter.Seq[string]) []target {
 			continue
 		}
 		seen[name] = true
-		t := target{name: name, schema: name, module: a.options.module, shared: a.options.sharedSchema}
+		t := target{name: name, schema: name, module: a.options.module, shared: a.options.sharedSchema, flyway: a.source.flyway}
 		if t.module == "" {
 			t.module = name
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -131,7 +132,7 @@ func lookOnce(ctx context.Context, s *session, t target) (*state, error) {
 		}
 	}
 	if t.shared == "" {
-		return st, nil
+		return st, checkUndos(t, st)
 	}
 	st.schema, st.own = isTrue(results[2].Rows[0][0]), isTrue(results[2].Rows[0][1])
 	if !st.schema { // what there is belongs to a schema that has been dropped since
@@ -249,6 +250,18 @@ func checkFolded(ctx context.Context, s *session, t target) error {
 	return &HistoryError{Table: t.history(), Reason: fmt.Sprintf("it does not exist, but schema %q has tables, and %s lists the module %q: "+
 		"the Python library, which does not quote the schema there, seems to have migrated this one. If so, copy those rows "+
 		"here; if %q is a tenant of its own, record what %q has with Baseline", t.schema, other.history(), t.module, folded, t.schema)}
+}
+
+// checkUndos refuses undos like U1__name.sql where the Python library has written to the history: it would run them as migrations, or has.
+// Rows without a module, and rows of such files, are its own.
+func checkUndos(t target, st *state) error {
+	for _, row := range st.applied {
+		if t.flyway && (row.nobodys || strings.HasPrefix(row.file, "U")) {
+			return &HistoryError{Table: t.history(), Reason: "the Python library has applied " + row.file + ", and it takes undos like U1__name.sql for " +
+				"migrations: move them to the folder down, which it does not read; if it has run one, Forget it and what it has undone"}
+		}
+	}
+	return nil
 }
 
 // fold returns a name as PostgreSQL reads it without quotes, and whether it can.

@@ -61,3 +61,44 @@ func TestFolders(t *testing.T) {
 	}
 	wantTexts(t, err, "pgdbm: sql/2018-01-02-120000_a/down.sql: ", "migrations.Folders")
 }
+
+// TestUndosThatPythonRuns has undos beside their migrations where the Python library has been at work too.
+func TestUndosThatPythonRuns(t *testing.T) {
+	t.Parallel()
+	beside := files{"V1__a.sql": "SELECT 1", "U1__a.sql": "SELECT 2", "V2__b.sql": "SELECT 3"}
+	sum := "(SELECT checksum FROM ours.schema_migrations WHERE filename = 'V1__a.sql')"
+	for name, test := range map[string]struct {
+		row     string
+		f       files
+		refused bool
+	}{
+		"without a module": {"'V1__a.sql', " + sum + ", NULL", beside, true},
+		"it has run one":   {"'U1__a.sql', 'x', 'app'", beside, true},
+		"down is not read": {"'V1__a.sql', " + sum + ", NULL", beside.without("U1__a.sql").with("down/U1__a.sql", "SELECT 2"), false},
+		"no undo":          {"'V1__a.sql', " + sum + ", NULL", beside.without("U1__a.sql"), false},
+		"our own":          {"'V1__a.sql', " + sum + ", 'app'", beside, false},
+		"another module":   {"'U1__a.sql', 'x', 'other'", beside, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := open(t)
+			apply(t, schemadb.New(pool, "ours"), beside)
+			createPythonHistory(t, pool, "app")
+			execOn(t, pool, "INSERT INTO app.schema_migrations (filename, checksum, module_name) VALUES ("+test.row+")")
+			_, err := migrator(t, schemadb.New(pool, "app"), test.f).Apply(t.Context())
+			if !test.refused {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			var refused *migrations.HistoryError
+			if !errors.As(err, &refused) {
+				t.Fatalf("the error is %v", err)
+			}
+			wantTexts(t, err, `pgdbm: the history "app".schema_migrations: `, "the Python library", "U1__name.sql", "the folder down")
+			_, err = migrations.ApplyAll(t.Context(), pool, test.f.fs(), slices.Values([]string{"app"}))
+			wantTexts(t, err, "the Python library")
+		})
+	}
+}

@@ -3,6 +3,7 @@ package migrations
 import (
 	"errors"
 	"io/fs"
+	"path"
 
 	"github.com/pgdbm/pgdbm/internal/migfile"
 )
@@ -11,6 +12,7 @@ import (
 type source struct {
 	migrations []*migration // the versioned ones by version, then the repeatable ones by name
 	byFile     map[string]*migration
+	flyway     bool // undos are beside their migrations, as U1__name.sql
 }
 
 // readSource reads the migrations in files, which may be nil if o has functions. The error joins a [*SourceError] for each thing
@@ -34,6 +36,7 @@ func readSource(files fs.FS, o *options) (*source, error) {
 			}
 		}
 		s.migrations, s.byFile[m.File] = append(s.migrations, m), m
+		s.flyway = s.flyway || f.Down != nil && path.Base(f.Down.File)[0] == 'U' && path.Dir(f.Down.File) == path.Dir(f.Up.File)
 	}
 	return s, nil
 }

@@ -26,6 +26,7 @@ type target struct {
 	shared string // the schema with the shared history, or ""
 	pooled bool   // no connection holds the lock of the module, so each transaction takes it
 	citus  bool   // the server is a node of Citus: see citus.go
+	flyway bool   // undos are beside their migrations, as U1__name.sql
 	path   string // the search_path where the driver pgdbm keeps one, or ""
 }
 
