@@ -91,7 +91,7 @@ func compare(t *testing.T, files fs.FS, change *strings.Replacer) string {
 	if err != nil {
 		return "pgdbm: " + err.Error()
 	}
-	list, err := migfile.Read(files, nil)
+	list, err := migfile.Read(files, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
