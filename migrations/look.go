@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -227,57 +226,6 @@ func catalog(ctx context.Context, s *session, schemas []string) (map[string]*sta
 		found[string(row[0])] = &state{schema: isTrue(row[1]), table: isTrue(row[2])}
 	}
 	return found, nil
-}
-
-// checkFolded refuses a schema that has tables, but whose history the Python library has written elsewhere: it does not
-// quote the schema there, so PostgreSQL folds the name.
-func checkFolded(ctx context.Context, s *session, t target) error {
-	folded, ok := fold(t.schema)
-	if !ok || folded == t.schema {
-		return nil
-	}
-	other := target{schema: folded, module: t.module}
-	found, err := catalog(ctx, s, []string{folded})
-	if err != nil || !found[folded].table {
-		return err
-	}
-	results, err := s.send(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM %s WHERE module_name = %s), EXISTS (SELECT FROM pg_catalog.pg_class c "+
-		"JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s)",
-		other.history(), literal(t.module), literal(t.schema)))
-	if err != nil || !isTrue(results[0].Rows[0][0]) || !isTrue(results[0].Rows[0][1]) {
-		return err
-	}
-	return &HistoryError{Table: t.history(), Reason: fmt.Sprintf("it does not exist, but schema %q has tables, and %s lists the module %q: "+
-		"the Python library, which does not quote the schema there, seems to have migrated this one. If so, copy those rows "+
-		"here; if %q is a tenant of its own, record what %q has with Baseline", t.schema, other.history(), t.module, folded, t.schema)}
-}
-
-// checkUndos refuses undos like U1__name.sql where the Python library has written to the history: it would run them as migrations, or has.
-// Rows without a module, and rows of such files, are its own.
-func checkUndos(t target, st *state) error {
-	for _, row := range st.applied {
-		if t.flyway && (row.nobodys || strings.HasPrefix(row.file, "U")) {
-			return &HistoryError{Table: t.history(), Reason: "the Python library has applied " + row.file + ", and it takes undos like U1__name.sql for " +
-				"migrations: move them to the folder down, which it does not read; if it has run one, Forget it and what it has undone"}
-		}
-	}
-	return nil
-}
-
-// fold returns a name as PostgreSQL reads it without quotes, and whether it can.
-func fold(name string) (folded string, ok bool) {
-	b := []byte(name)
-	for i, c := range b {
-		switch {
-		case 'A' <= c && c <= 'Z':
-			b[i] = c + 'a' - 'A'
-		case 'a' <= c && c <= 'z', c == '_', c >= 0x80:
-		case i > 0 && ('0' <= c && c <= '9' || c == '$'):
-		default:
-			return "", false
-		}
-	}
-	return string(b), true
 }
 
 // ensureShared creates the tables of a shared history, and their schema. Many may do so at once.

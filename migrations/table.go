@@ -92,37 +92,6 @@ func (t target) lock() string {
 	return lock
 }
 
-// shareModule takes the Python library's lock of a module, shared: that library takes it exclusively, and other runs share it.
-func shareModule(module string) string {
-	return "pg_catalog.pg_try_advisory_xact_lock_shared(" + moduleKey(module) + ")"
-}
-
-// moduleKey is the Python library's lock for a module, as SQL.
-func moduleKey(module string) string {
-	return "pg_catalog.hashtext(" + literal("pgdbm_migration_"+module) + ")"
-}
-
-// columnsOfHistory is how many columns createOwn makes.
-const columnsOfHistory = 7
-
-// createOwn is the table as the Python library creates it.
-func (t target) createOwn() []string {
-	table := t.ownHistory()
-	return []string{
-		"CREATE TABLE " + table + ` (
-    id SERIAL PRIMARY KEY,
-    filename VARCHAR(255) NOT NULL,
-    checksum VARCHAR(64) NOT NULL,
-    module_name VARCHAR(100),
-    applied_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    applied_by VARCHAR(100) DEFAULT CURRENT_USER,
-    execution_time_ms INTEGER,
-    UNIQUE(filename, module_name)
-)`,
-		"CREATE INDEX idx_schema_migrations_module ON " + table + " (module_name, filename)",
-	}
-}
-
 // createShared creates the table of [SharedHistory]: the same columns, and the schema. It has one index, because each
 // costs something in each migration of each schema.
 func createShared(schema string) string {
