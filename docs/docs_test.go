@@ -45,7 +45,7 @@ func TestErrors(t *testing.T) {
 	others := []string{"already exists", "does not exist", "canceling statement due to lock timeout",
 		"canceling statement due to statement timeout", "context deadline exceeded", "cannot run inside a transaction block"}
 	var source strings.Builder
-	for _, name := range files(t, "../migrations", ".go") {
+	for _, name := range append(files(t, "../migrations", ".go"), files(t, "../internal/migfile", ".go")...) {
 		if !strings.HasSuffix(name, "_test.go") {
 			source.WriteString(read(t, name))
 		}

@@ -26,14 +26,21 @@
 // [Folders] is for migrations with a folder of their own, 001_create_users/up.sql. A file of nothing but comments is a migration, or an undo,
 // that does nothing.
 //
-// All statements of a file run in one transaction, together with the row in the history. A BEGIN and a COMMIT around the
-// whole file are taken off, other transaction control is refused. A line
+// All statements of a file run in one transaction, together with the row in the history. Savepoints are part of it. A BEGIN and a
+// COMMIT around the whole file are taken off; what else begins or ends a transaction is refused. The transaction is READ COMMITTED,
+// unless the file begins with SET TRANSACTION ISOLATION LEVEL, or has the line
+//
+//	-- pgdbm:isolation repeatable read
+//
+// Then the history is locked before the first snapshot is taken. A line
 //
 //	-- pgdbm:no-transaction
 //
 // makes each statement of the file run on its own, for CREATE INDEX CONCURRENTLY and the like. How many are done is
 // recorded, so after a failure the next run goes on with the one that failed; the statements before it, and the comments
-// between them, must not be changed then. Only the statement that was running when a process died may run twice.
+// between them, must not be changed then. Only the statement that was running when a process died may run twice. What a statement
+// with CONCURRENTLY has left, such as an invalid index, is removed before it runs again, or named in the error. A statement that has no
+// effect there, such as SET LOCAL, is refused.
 //
 // [Go] registers a function as a migration with a version, which runs in a transaction too. [Create] writes the next file,
 // named like the others. A file that has the undo inside, behind a comment such as -- Down, as other tools split it, is refused; the line
@@ -76,6 +83,10 @@
 // without a transaction keep their progress in schema_migrations_progress beside it. A table schema_migrations that another
 // tool has made is a [*HistoryError].
 //
+// A migration that drops or changes the history, or a record in it, fails with a [*MigrationError] at that line, and nothing of it
+// stays. On a server with track_counts = off an UPDATE or DELETE of
+// other records is not seen. What a savepoint undoes counts as done.
+//
 // # Several runs at once
 //
 // Any number of processes may run: one migrates a module in a schema, the others wait and do what is left, which is
@@ -91,7 +102,16 @@
 // the pool if it has one to spare, else beside it.
 //
 // PgBouncer in transaction mode can carry runs: everything is in transactions and goes by the simple protocol. Only Go
-// functions use the facade, whose DSN needs default_query_exec_mode=exec there.
+// functions use the facade, whose DSN needs default_query_exec_mode=exec there. No connection is held between two transactions, so
+// PAUSE waits for the statement or transaction that runs and no longer, and two server connections are enough. Only a file without
+// a transaction holds one for as long as it runs.
+//
+// With Citus, schemas that are distributed are migrated through the coordinator; the statements then go one by one, because Citus does
+// not take several in one message.
+//
+// What others do at the same moment may make a migration fail although nothing is wrong with it: 40P01, 40001, "tuple concurrently
+// updated", a name that two sessions create at once. A migration in a transaction is tried again then, a Go function only with
+// [RetryFunctions]. The log has each failure.
 //
 // [LockTimeout] is for tables that are in use: a migration that waits for a lock also stops everybody behind it in the
 // queue, so it gives up, lets them pass, and tries again.
@@ -106,7 +126,9 @@
 // of all schemas, and it takes one query for all of them; that table the Python library does not know.
 //
 // When the context ends, what is in flight is finished or rolled back, and [AllResult] lists what was not reached. To run
-// it again does the rest. [Progress] is called after each schema. Give the option Module: without it each schema is a module
+// it again does the rest, and with [OnlyFailed] only that. [Canary] migrates a few schemas first and asks whether to go on, [Order] says
+// which come first, and [StatusAll] tells, with a query for each thousand, which schemas are at which version, and which differ from
+// the files. [Progress] is called after each schema. Give the option Module: without it each schema is a module
 // of its own, and each worker takes one more connection for its lock.
 //
 // # Settings and dumps
@@ -116,7 +138,8 @@
 // next borrower of the connection.
 //
 // The output of pg_dump is a migration: rows are loaded with COPY, and the lines \restrict and \unrestrict are left out.
-// Other commands of psql are refused.
+// Other commands of psql are refused, and so is standard_conforming_strings = off, under which the files would be read in another way.
+// What the server says while a migration runs, a NOTICE or a WARNING, is in the log with the file and the line.
 //
 // [ExecFile] runs such a file, or one like a migration, once and without a history: for seeds.
 //
@@ -148,7 +171,8 @@
 //     stays in the server's session.
 //   - Through PgBouncer, a file without a transaction must not change the session (SET, PREPARE, CREATE TEMPORARY TABLE):
 //     each statement may run in another one.
-//   - After a failure, the invalid index of a CREATE INDEX CONCURRENTLY is dropped if the statement names the index. Name it.
+//   - After a failure, the invalid index of a CREATE INDEX CONCURRENTLY that leaves the name to the server is only named in the error,
+//     because it may be somebody else's. Name the index.
 //   - LockTimeout does not count in files without a transaction, which can SET what they need.
 //   - The pool's driver is pgdbm or pgx/v5/stdlib. One that wraps them, such as a tracer, is refused: give the migrations
 //     a small pool of their own.

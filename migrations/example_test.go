@@ -345,6 +345,57 @@ func ExampleApplyAll() {
 	// 1 applied, 3 up to date, <nil>
 }
 
+func ExampleCanary() {
+	db, drop := newAcme()
+	defer drop()
+	ctx := context.Background()
+	tenants := []string{"acme", "globex", "initech"}
+
+	result, err := migrations.ApplyAll(ctx, db, userFiles, slices.Values(tenants), quiet,
+		migrations.Canary(1, func(_ context.Context, soFar *migrations.AllResult) error {
+			fmt.Println("first:", soFar.Applied[0].Schema)
+			return errors.New("the dashboard is red") // look at what the first one does with its new tables
+		}))
+	fmt.Println(len(result.Applied), "applied,", len(result.NotReached), "not reached:", err != nil)
+
+	// Later, the rest.
+	result, err = migrations.ApplyAll(ctx, db, userFiles, slices.Values(tenants), quiet, migrations.OnlyFailed(result))
+	fmt.Println(len(result.Applied), "applied,", err)
+	// Output:
+	// first: acme
+	// 1 applied, 2 not reached: true
+	// 2 applied, <nil>
+}
+
+func ExampleStatusAll() {
+	db, drop := newAcme()
+	defer drop()
+	ctx := context.Background()
+	tenants := []string{"acme", "globex", "initech"}
+	if _, err := migrations.ApplyAll(ctx, db, userFiles, slices.Values(tenants[:2]), quiet); err != nil {
+		log.Fatal(err)
+	}
+
+	status, err := migrations.StatusAll(ctx, db, userFiles, slices.Values(tenants))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, g := range status.Groups {
+		if g.Migration == nil {
+			fmt.Println("new:", g.Schemas)
+			continue
+		}
+		fmt.Println(g.Migration.File, g.Schemas)
+	}
+	for _, s := range status.Behind {
+		fmt.Println(s.Schema, "has", s.Pending, "to come")
+	}
+	// Output:
+	// new: [initech]
+	// 003_index_email.sql [acme globex]
+	// initech has 4 to come
+}
+
 func ExampleAllError() {
 	db, drop := newAcme()
 	defer drop()
