@@ -91,8 +91,8 @@ func (m *Migrator) target(ctx context.Context) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	t := target{module: m.options.module, shared: m.options.sharedSchema, flyway: m.source != nil && m.source.flyway} // ExecFile has none
-	if strings.HasPrefix(quoted, `"`) {                                                                               // without a schema it is the bare word public
+	t := target{module: m.options.module, shared: m.options.sharedSchema, flyway: m.source != nil && m.source.flyway}
+	if strings.HasPrefix(quoted, `"`) { // without a schema it is the bare word public
 		t.name = strings.ReplaceAll(quoted[1:len(quoted)-1], `""`, `"`)
 		t.schema = t.name
 	} else if t.schema, err = currentSchema(ctx, m.db); err != nil {
