@@ -34,6 +34,24 @@ func TestNames(t *testing.T) {
 	})
 }
 
+// TestNamesOutOfOrder has versions that differ in what Version does not tell.
+func TestNamesOutOfOrder(t *testing.T) {
+	t.Parallel()
+	for late, f := range map[string]files{
+		"V1.2__b.sql":                {"V1__a.sql": "SELECT 1", "V1.10__c.sql": "SELECT 3"},
+		"20180101120000123456_b.sql": {"1_a.sql": "SELECT 1", "20180101120000123457_c.sql": "SELECT 3"},
+	} {
+		db := schemadb.New(open(t), "app")
+		apply(t, db, f)
+		_, err := migrator(t, db, f.with(late, "SELECT 2")).Apply(t.Context())
+		var drift *migrations.DriftError
+		if !errors.As(err, &drift) || !slices.Equal(drift.OutOfOrder, []string{late}) {
+			t.Errorf("%s: %v", late, err)
+		}
+		wantFiles(t, late, apply(t, db, f.with(late, "SELECT 2"), migrations.AllowOutOfOrder()), late)
+	}
+}
+
 func TestFolders(t *testing.T) {
 	t.Parallel()
 	f := files{

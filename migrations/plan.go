@@ -144,13 +144,13 @@ func (e *DriftError) Error() string {
 // drift compares the source with the history. It returns nil if they agree.
 func (s *source) drift(t target, st *state) *DriftError {
 	e := &DriftError{Schema: t.schema, Module: t.module}
-	var last *migration // the highest version that was applied
-	for _, m := range s.migrations {
+	last := -1 // the place of the highest version that was applied
+	for i, m := range s.migrations {
 		if m.Kind == Versioned && st.find(m.File) != nil {
-			last = m
+			last = i
 		}
 	}
-	for _, m := range s.migrations {
+	for i, m := range s.migrations {
 		row := st.find(m.File)
 		switch {
 		case m.Kind == Repeatable:
@@ -158,7 +158,7 @@ func (s *source) drift(t target, st *state) *DriftError {
 			e.HalfUndone = append(e.HalfUndone, m.File)
 		case row == nil && slices.Contains(st.begun, m.File) && (m.up == nil || !m.up.NoTransaction):
 			e.HalfDone = append(e.HalfDone, m.File) // it would begin anew
-		case row == nil && last != nil && m.Version < last.Version:
+		case row == nil && i < last:
 			e.OutOfOrder = append(e.OutOfOrder, m.File)
 		case row != nil && row.checksum != m.Checksum:
 			e.Changed = append(e.Changed, m.File)
