@@ -73,13 +73,13 @@ func (m *message) addStatement(role role, statement int, sql string) {
 func (m *message) job(j job, g guard, statements []string) {
 	m.begin(j, g)
 	for i, sql := range statements {
-		m.work(j, i, sql, g.createTable)
+		m.work(i, sql, g.createTable)
 	}
 	m.end(j, g)
 }
 
 // work adds statement i of a migration, and behind one that may change the history a check that names its line.
-func (m *message) work(j job, i int, sql string, created bool) {
+func (m *message) work(i int, sql string, created bool) {
 	watched := m.target.module != "" && !m.target.citus
 	resets := sqllex.Begins(sql, "reset", "all") // takes the note away
 	if resets && watched {

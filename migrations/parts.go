@@ -66,7 +66,7 @@ func (r *run) parts(ctx context.Context, j job, texts []string, created bool) er
 		}
 		m := r.newMessage()
 		for ; i < len(texts) && m.text.Len() < batchBytes && !j.script().Statements[i].HasRows; i++ {
-			m.work(j, i, texts[i], created)
+			m.work(i, texts[i], created)
 		}
 		i--
 		a, err := r.exchange(ctx, m)

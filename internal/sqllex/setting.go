@@ -73,8 +73,10 @@ type SetConfig struct {
 func (l Lexer) SetConfig() (call SetConfig) {
 	name, local, ok := l.configArguments()
 	t := name.Next()
-	if source := name.Text[t.Start:t.End]; t.Kind == String && strings.Count(source, "'") == 2 && name.endsArgument("text") {
-		call.Name = strings.Trim(source, "'")
+	source := name.Text[t.Start:t.End]
+	isPlain := t.Kind == String || t.Kind == EscapeString && !strings.Contains(source, `\`)
+	if isPlain && strings.Count(source, "'") == 2 && name.endsArgument("text") {
+		call.Name = source[strings.IndexByte(source, '\'')+1 : len(source)-1]
 	}
 	if ok {
 		call.Params, call.IsLocal = local.isTrue()

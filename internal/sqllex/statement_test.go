@@ -116,6 +116,8 @@ func TestSetConfig(t *testing.T) {
 		"($1, 'c', (('on')))":                          {IsLocal: true},
 		"('it''s', 'c')":                               {},
 		"('a'":                                         {},
+		"(E'a.b', 'x', false)":                         {Name: "a.b"},
+		`(E'a\x2eb', 'x', false)`:                      {},
 	} {
 		if got := (sqllex.Lexer{Text: text}).SetConfig(); got != want {
 			t.Errorf("%s: %+v", text, got)

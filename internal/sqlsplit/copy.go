@@ -39,7 +39,7 @@ func (s *splitter) awaitsRows(start int) error {
 		return newError(s.text, start, "", noSemicolon)
 	}
 	if s.copies = append(s.copies, start); len(s.copies) == 1 {
-		line, _ := cutLine(s.text[s.end:])
+		line := firstLine(s.text[s.end:])
 		s.rows = s.end + len(line)
 	}
 	return nil
@@ -73,7 +73,7 @@ func (s *splitter) copyData() error {
 // endOfRows returns where the rows that begin at start end, without and with the line \. behind them.
 func endOfRows(text string, start int) (last, end int) {
 	for at := start; at < len(text); {
-		row, _ := cutLine(text[at:])
+		row := firstLine(text[at:])
 		end := at + len(row)
 		if isEndOfRows(row) {
 			return at, end
@@ -83,13 +83,13 @@ func endOfRows(text string, start int) (last, end int) {
 	return len(text), len(text)
 }
 
-// cutLine returns the first line of s, with its line end, and what follows. As for psql only LF ends a line.
-func cutLine(s string) (line, rest string) {
+// firstLine returns the first line of s, with its line end. As for psql only LF ends a line.
+func firstLine(s string) string {
 	n := strings.IndexByte(s, '\n') + 1
 	if n == 0 {
 		n = len(s)
 	}
-	return s[:n], s[n:]
+	return s[:n]
 }
 
 // isEndOfRows reports whether the line is \. with whatever line end.

@@ -10,7 +10,7 @@ import (
 
 // command adds the psql command whose backslash is at start, or refuses it. Inside of a statement, which begins before it, none is ignored.
 func (s *splitter) command(start int, inside bool) error {
-	line, _ := cutLine(s.text[start:])
+	line := firstLine(s.text[start:])
 	body := strings.TrimRight(line, " \t\r\n\f\v")
 	name := commandName(body)
 	if inside || name != `\restrict` && name != `\unrestrict` {
