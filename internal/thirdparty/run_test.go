@@ -135,7 +135,7 @@ func (w *world) finish(u *unit, before map[*tenant]string) {
 		return
 	}
 	for i, s := range u.steps {
-		if s.silently && w.witnessed(u, i, true, before, after, "") {
+		if s.silently && w.witnessed(u, i, i, true, before, after, "") {
 			w.equalize(after)
 			return
 		}

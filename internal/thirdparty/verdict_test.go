@@ -53,23 +53,30 @@ func (w *world) legitimate(u *unit, i int, before map[*tenant]string, after snap
 	if u.steps[i].tenant.missing && isError(got) && isError(fresh) {
 		return true // under a path PostgreSQL may find public's table first, with other columns, and that error comes before the check's
 	}
-	return got == twin && (u.tx || after.agree(inTwin)) || got == fresh && (u.tx || after.agree(inFresh)) ||
-		w.witnessed(u, i, false, before, after, got)
+	if got == twin && (u.tx || after.agree(inTwin)) || got == fresh && (u.tx || after.agree(inFresh)) || w.witnessed(u, i, i, false, before, after, got) {
+		return true
+	}
+	for j := range i { // the statement may show what an earlier one has written
+		if u.steps[j].silently && w.witnessed(u, j, i, false, before, after, got) {
+			return true
+		}
+	}
+	return false
 }
 
 // witnessed asks the witnesses of the time since our connection was opened. Each one executes the unit on the data that was there
-// before it, remembering the statement i. With whole, outcomes were the same and what is in the tables decides.
-func (w *world) witnessed(u *unit, i int, whole bool, before map[*tenant]string, after snapshot, got string) bool {
+// before it, remembering one statement. With whole, outcomes were the same and what is in the tables decides.
+func (w *world) witnessed(u *unit, known, i int, whole bool, before map[*tenant]string, after snapshot, got string) bool {
 	opened := w.ours.players[u.player].opened
 	for _, x := range w.witnesses {
-		if x.opened < opened || !x.known[x.text(u.steps[i].text, u.steps[i].tenant)] {
+		if x.opened < opened || !x.known[x.text(u.steps[known].text, u.steps[known].tenant)] {
 			continue
 		}
 		for _, t := range u.tenants() {
 			w.write(inWitness, t, before[t])
 		}
-		outcome := x.replay(w.ctx, u, i, whole)
-		outdated := x.opened < w.changedAt[u.steps[i].tenant]
+		outcome := x.replay(w.ctx, u, known, i, whole)
+		outdated := x.opened < w.changedAt[u.steps[known].tenant]
 		if !whole && outcome != got && (!outdated || !bothErrors(outcome, got)) {
 			w.note("a witness of epoch %d (now %d): %.200s", x.opened, w.epoch, outcome)
 			continue
