@@ -29,14 +29,20 @@ const watchPause = 500 * time.Millisecond
 // statement runs statement i, as long as the run keeps others out. Again says that an earlier run may have begun it.
 func (f *fileRun) statement(ctx context.Context, i int, again bool) error {
 	var looker *session // who looks for those who block
+	defer func() {
+		if looker != nil {
+			looker.close()
+		}
+	}()
 	if sqllex.HasWord(f.texts[i], "concurrently") {
-		var err error
-		if looker, err = f.looker(ctx); err != nil {
+		if err := f.givingWay(ctx, func() (err error) {
+			looker, err = f.looker(ctx)
+			return err
+		}); err != nil {
 			return err
 		}
-		defer looker.close()
 	}
-	if err := f.check(ctx, looker); err != nil {
+	if err := f.givingWay(ctx, func() error { return f.check(ctx, looker) }); err != nil {
 		return err
 	}
 	watched, cancel := context.WithCancelCause(ctx)

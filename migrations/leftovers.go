@@ -32,14 +32,17 @@ type leftover struct{ what, remove string }
 
 // left returns what is there of what the statement may leave.
 func (f *fileRun) left(ctx context.Context, c *concurrent) (found []leftover, err error) {
-	results, err := f.session.send(ctx, c.left)
-	if err != nil {
-		return nil, err
-	}
-	for _, row := range results[0].Rows {
-		found = append(found, leftover{string(row[0]), string(row[1])})
-	}
-	return found, nil
+	err = f.givingWay(ctx, func() error {
+		results, err := f.session.send(ctx, c.left)
+		if err != nil {
+			return err
+		}
+		for _, row := range results[0].Rows {
+			found = append(found, leftover{string(row[0]), string(row[1])})
+		}
+		return nil
+	})
+	return found, err
 }
 
 // clear removes what an attempt has left, without what was there before it. If that cannot be known, or if it fails, the error names it.

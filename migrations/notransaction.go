@@ -28,10 +28,13 @@ func (r *run) withoutTransaction(ctx context.Context, st *state, j job) error {
 		release()
 		r.session.spoiled = r.session.spoiled || f.limited || j.changesSession()
 	}()
-	if err := r.connect(ctx); err != nil {
+	var now *state
+	err = f.givingWay(ctx, func() (err error) {
+		if err = r.connect(ctx); err == nil {
+			now, err = look(ctx, r.session, r.target)
+		}
 		return err
-	}
-	now, err := look(ctx, r.session, r.target)
+	})
 	if hasCode(err, lockNotAvailable) {
 		return &busyError{err}
 	}
@@ -73,7 +76,7 @@ type fileRun struct {
 }
 
 func (f *fileRun) do(ctx context.Context, st *state) error {
-	if err := f.prepare(ctx, st); err != nil {
+	if err := f.givingWay(ctx, func() error { return f.prepare(ctx, st) }); err != nil {
 		return err
 	}
 	if err := f.setLimits(ctx); err != nil {
@@ -92,6 +95,9 @@ func (f *fileRun) do(ctx context.Context, st *state) error {
 			f.log.LogAttrs(ctx, slog.LevelWarn, "pgdbm: a statement was running when the last run ended, and it was done: going on",
 				append(f.attrs(), slog.String("file", f.job.m.File), slog.Int("statement", i+1), slog.Any("error", err))...)
 			err = nil
+		}
+		if errors.As(err, new(*busyError)) { // it has given way
+			return err
 		}
 		if err != nil {
 			failed := f.stopped(i, offset(err, f.texts[i]), err)
@@ -296,9 +302,15 @@ func (f *fileRun) record(ctx context.Context, statements []string) error {
 
 // resume returns the number of the first statement to run.
 func (f *fileRun) resume(ctx context.Context) (first int, err error) {
-	results, err := f.session.send(ctx, fmt.Sprintf("SELECT statements_done, checksum, running FROM %s WHERE %s",
-		f.target.progress(), f.row()))
-	if err != nil {
+	var results []*pgconn.Result
+	err = f.givingWay(ctx, func() (err error) {
+		results, err = f.session.send(ctx, fmt.Sprintf("SELECT statements_done, checksum, running FROM %s WHERE %s", f.target.progress(), f.row()))
+		return err
+	})
+	switch {
+	case errors.As(err, new(*busyError)):
+		return 0, err
+	case err != nil:
 		return 0, f.failed(f.job, err)
 	}
 	if len(results[0].Rows) == 0 {

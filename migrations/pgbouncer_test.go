@@ -129,7 +129,8 @@ func TestPause(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
-			through := pgbouncer.Start(t, l.dsn, "default_pool_size=2", "admin_users=postgres", "server_login_retry=1") // of connections that PAUSE has cut
+			through := pgbouncer.Start(t, l.dsn, "default_pool_size=2", "admin_users=postgres",
+				"query_wait_timeout=15") // of a statement whose note came before PAUSE
 			config, err := pgx.ParseConfig(through + "&default_query_exec_mode=simple_protocol")
 			if err != nil {
 				t.Fatal(err)
@@ -146,6 +147,9 @@ func TestPause(t *testing.T) {
 				append(c.opts, progress, migrations.Parallel(8))...)
 			for range 2 {
 				<-begun
+				l.await("PgBouncer has its connections", func() bool { // one that PAUSE cuts in its login counts as a server that is down
+					return read[int](l, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state IS NOT NULL") == 2
+				})
 				l.succeeds("PAUSE", start(func() error {
 					_, err := console.Exec(t.Context(), "PAUSE")
 					return err
