@@ -145,8 +145,8 @@
 //
 // The limits that a pool has for its sessions are for queries; schemadb.Open sends 60 seconds for a statement and 5 for a
 // lock. Migrations take longer, so the pool's statement_timeout does not count, nor does the facade's CommandTimeout in Go
-// functions: [StatementTimeout] sets a limit. Nor does transaction_timeout (PostgreSQL 17). The pool's lock_timeout counts in transactions, where waiting stops others,
-// unless [LockTimeout] sets another; in files without a transaction there is none, unless they SET it.
+// functions: [StatementTimeout] sets a limit. Nor does transaction_timeout (PostgreSQL 17). The pool's lock_timeout counts in
+// transactions, where waiting stops others, unless [LockTimeout] sets another; in files without a transaction there is none, unless they SET it.
 //
 // # Errors
 //

@@ -187,7 +187,8 @@ func (w *worker) lookDropped(ctx context.Context, targets []target, exists map[s
 	return stale, nil
 }
 
-// sharedQueries ask which targets have a history, and whether it is that of the source; and which schemas exist. The server compares, because to read 50,000 rows takes longer.
+// sharedQueries ask which targets have a history, and whether it is that of the source; and which schemas exist. The server compares,
+// because to read 50,000 rows takes longer.
 func (w *worker) sharedQueries(targets []target) string {
 	module := "module_name = schema_name"
 	if w.options.module != "" {

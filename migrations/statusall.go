@@ -39,8 +39,8 @@ type SchemaStatus struct {
 // for a thousand schemas, and once more for those of them that are not there, whose history cannot be read, or moves to a [SharedHistory]
 // with their next run.
 //
-// Schemas and opts are those of [ApplyAll]; options that say how to run are ignored. The result is not nil. A schema that cannot be read does not make StatusAll
-// fail; the error says why nothing could be read, as for [New], *[PoolError], or that of ctx.
+// Schemas and opts are those of [ApplyAll]; options that say how to run are ignored. The result is not nil. A schema that cannot be read
+// does not make StatusAll fail; the error says why nothing could be read, as for [New], *[PoolError], or that of ctx.
 func StatusAll[DB *sql.DB | *schemadb.DB](ctx context.Context, db DB, files fs.FS, schemas iter.Seq[string], opts ...Option) (*AllStatus, error) {
 	a, s := &all{result: &AllResult{}}, &AllStatus{}
 	if err := a.open(any(db), files, schemas, opts); err != nil {

@@ -85,7 +85,7 @@ func TestStringsOff(t *testing.T) {
 	}
 	for _, text := range []string{
 		"SET standard_conforming_strings = on", "SET escape_string_warning = off", "SHOW standard_conforming_strings",
-		"SELECT 'standard_conforming_strings = off'", "SELECT set_config('standard_conforming_strings', 'on', false)",
+		"SELECT 'standard_conforming_strings = off'", "INSERT INTO t VALUES ('standard_conforming_strings', 'off')", "SELECT set_config('standard_conforming_strings', 'on', false)",
 	} {
 		if _, err := NewScript("001_a.sql", []byte(text)); err != nil {
 			t.Errorf("%s: %v", text, err)

@@ -71,21 +71,26 @@ func (l Lexer) isLastCall() bool {
 // literal, or -1.
 func StringsOff(text string) int {
 	const setting = "standard_conforming_strings"
-	l := Lexer{Text: text}
+	l, before := Lexer{Text: text}, [2]string{}
 	for t := l.Next(); t.Kind != EOF; t = l.Next() {
-		name := strings.Trim(text[t.Start:t.End], `'"`)
-		if !Equal(name, setting) {
-			continue
-		}
-		ahead := l
-		value := ahead.Next()
-		for OneOf(text[value.Start:value.End], "=", "to", ",", ":", "text") {
-			value = ahead.Next()
-		}
-		switch word := strings.ToLower(strings.Trim(text[value.Start:value.End], "'")); {
-		case word == "0", len(word) > 1 && strings.HasPrefix("off", word), word != "" && (strings.HasPrefix("false", word) || strings.HasPrefix("no", word)):
+		token := text[t.Start:t.End]
+		isSet := t.Kind != String && OneOf(before[1], "set", "local", "session")
+		isCall := t.Kind == String && before[1] == "(" && Equal(before[0], "set_config")
+		before = [2]string{before[1], token}
+		if (isSet || isCall) && Equal(strings.Trim(token, `'"`), setting) && l.turnsOff() {
 			return t.Start
 		}
 	}
 	return -1
+}
+
+// turnsOff reports whether the value of a setting that follows is false.
+func (l Lexer) turnsOff() bool {
+	value := l.Next()
+	for OneOf(l.Text[value.Start:value.End], "=", "to", ",", ":", "text") {
+		value = l.Next()
+	}
+	word := strings.ToLower(strings.Trim(l.Text[value.Start:value.End], "'"))
+	return word == "0" || len(word) > 1 && strings.HasPrefix("off", word) ||
+		word != "" && (strings.HasPrefix("false", word) || strings.HasPrefix("no", word))
 }
