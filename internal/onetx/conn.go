@@ -34,7 +34,7 @@ type Conn struct {
 func Connect(ctx context.Context, config *pgconn.Config, params map[string]string) (*Conn, error) {
 	config = config.Copy()
 	config.RuntimeParams = maps.Clone(params)
-	opened, err := pgconn.ConnectConfig(ctx, config)
+	opened, err := connectUnlimited(ctx, config)
 	if err != nil {
 		return nil, err
 	}
@@ -46,17 +46,32 @@ func Connect(ctx context.Context, config *pgconn.Config, params map[string]strin
 	if err != nil {
 		return nil, errors.Join(err, hijacked.Conn.Close())
 	}
-	conn := &Conn{conn: hijacked.Conn, server: hijacked.Frontend, params: params, report: hijacked.ParameterStatuses, pid: hijacked.PID,
-		status: hijacked.TxStatus, canceller: canceller}
-	if err := conn.exec(unlimited); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return conn, nil
+	return &Conn{conn: hijacked.Conn, server: hijacked.Frontend, params: params, report: hijacked.ParameterStatuses, pid: hijacked.PID,
+		status: hijacked.TxStatus, canceller: canceller}, nil
 }
 
-// unlimited lifts what the DSN, the role or the database may limit, as far as the server knows it: transaction_timeout is new in 17.
-const unlimited = "SELECT pg_catalog.set_config(n, '0', false) FROM (VALUES ('transaction_timeout'), ('idle_in_transaction_session_timeout'), " +
-	"('idle_session_timeout')) v (n) WHERE pg_catalog.current_setting(n, true) <> '0'"
+// connectUnlimited connects again if the DSN, the role or the database limits the session: RESET ALL gives back what it began with. A server
+// refuses to begin with a setting that is newer, as transaction_timeout is before PostgreSQL 17, so it is asked first.
+func connectUnlimited(ctx context.Context, config *pgconn.Config) (*pgconn.PgConn, error) {
+	conn, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	const limits = "SELECT n FROM (VALUES ('transaction_timeout'), ('idle_in_transaction_session_timeout'), ('idle_session_timeout')) v (n) " +
+		"WHERE pg_catalog.current_setting(n, true) <> '0'"
+	results, err := conn.Exec(ctx, limits).ReadAll()
+	if err != nil {
+		return nil, errors.Join(err, conn.Close(ctx))
+	}
+	if len(results[0].Rows) == 0 {
+		return conn, nil
+	}
+	for _, row := range results[0].Rows {
+		config.RuntimeParams[string(row[0])] = "0"
+	}
+	_ = conn.Close(ctx) // the server may have ended it
+	return pgconn.ConnectConfig(ctx, config)
+}
 
 // Params are what the session began with.
 func (c *Conn) Params() map[string]string { return c.params }

@@ -521,6 +521,7 @@ func TestNoLimits(t *testing.T) {
 	if outside := s.look(t, limits); !strings.Contains(outside, "600000") {
 		t.Fatalf("outside: %s", outside)
 	}
+	s.dsn += "&options=-c%20idle_session_timeout%3D10min"
 	show := func(tx *onetx.Tx) (got string) {
 		pool := s.pool(t, func(c *pgxpool.Config) { c.ConnConfig.DialFunc = tx.Dial })
 		if err := pool.QueryRow(t.Context(), limits).Scan(&got); err != nil {
@@ -529,11 +530,17 @@ func TestNoLimits(t *testing.T) {
 		return got
 	}
 	first := show(s.tx)
+	leaving := s.pool(t)
+	exec(t, leaving, "SET work_mem = '1MB'")
+	leaving.Close() // ends what the session has
+	left := show(s.tx)
+	exec(t, s.pool(t), "RESET ALL")
+	reset := show(s.tx)
 	conn, _ := s.tx.End("SELECT 1")
 	s.tx = onetx.New(func(context.Context, map[string]string) (*onetx.Conn, error) { return conn, nil })
-	for _, got := range []string{first, show(s.tx)} {
+	for when, got := range map[string]string{"first": first, "a session has gone": left, "RESET ALL": reset, "the next test": show(s.tx)} {
 		if strings.Contains(got, "600000") {
-			t.Errorf("the limits are %s", got)
+			t.Errorf("%s: the limits are %s", when, got)
 		}
 	}
 }

@@ -115,7 +115,7 @@ func (t *Tx) End(sql string) (conn *Conn, used bool) {
 	if t.conn == nil {
 		return nil, false
 	}
-	if t.broken == nil && t.conn.execAll("ROLLBACK", "DISCARD ALL", unlimited, sql) == nil && t.conn.status == 'I' {
+	if t.broken == nil && t.conn.execAll("ROLLBACK", "DISCARD ALL", sql) == nil && t.conn.status == 'I' {
 		t.conn.looked, t.conn.changed = t.conn.looked && !t.conn.changed, false
 		return t.conn, true
 	}
