@@ -80,7 +80,7 @@ func (r *run) failed(j job, err error) *MigrationError {
 // negative, because the server has not said where.
 func (e *MigrationError) locate(s *migfile.Script, statement int, t target, offset int) {
 	e.Line, e.Column, e.Source = s.Place(statement, t.name, max(offset, 0))
-	if advice := roleAdvice(s.Statements[statement].SQL.Text, e.Err); advice != "" {
+	if advice := roleAdvice(e.Err); advice != "" {
 		e.note(advice)
 	}
 	if offset < 0 || t.name == "" || t.path != "" || !hasCode(e.Err, undefinedTable) {
@@ -91,17 +91,18 @@ func (e *MigrationError) locate(s *migfile.Script, statement int, t target, offs
 	}
 }
 
-// roleAdvice says why a statement about a role fails in the second database of a server, such as a test's; or it is "".
-func roleAdvice(text string, err error) string {
-	words := append(sqllex.Tokens(text, 3), "", "", "")
-	if !sqllex.OneOf(words[1], "role", "user", "group") || sqllex.Equal(words[2], "mapping") {
+// roleAdvice says why a role is in the way in the second database of a server, such as a test's; or it is "". The server's function tells
+// what has failed, in a DO block and in a function too, and whatever the language of its messages.
+func roleAdvice(err error) string {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
 		return ""
 	}
 	switch {
-	case sqllex.Equal(words[0], "create") && hasCode(err, duplicateObject):
+	case pgErr.Code == duplicateObject && pgErr.Routine == "CreateRole", pgErr.Code == uniqueViolation && pgErr.TableName == "pg_authid":
 		return "roles belong to the server, and a migration of another of its databases, such as another test's, may have made this one: write " +
 			"DO $$ BEGIN CREATE ROLE ...; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-	case sqllex.Equal(words[0], "drop") && hasCode(err, dependentObjects):
+	case pgErr.Code == dependentObjects && pgErr.Routine == "DropRole":
 		return "roles belong to the server, and another of its databases may need this one: REVOKE there what was granted to it and DROP OWNED " +
 			"BY it, or leave the role"
 	}

@@ -3,6 +3,7 @@ package migrations_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/pgdbm/pgdbm/migrations"
@@ -106,6 +107,12 @@ func TestRolesBelongToTheServer(t *testing.T) {
 	l.succeeds("the first", beginApply(l.Context(), l.migrator(l.pool("pgx", 0), "app", plain)))
 	err := second.wait("the second", beginApply(second.Context(), second.migrator(second.pool("pgx", 0), "app", plain)))
 	wantTexts(t, err, "42710", "001_a.sql:1:", "roles belong to the server", "WHEN duplicate_object OR unique_violation")
+	for _, other := range []string{"DO $$ BEGIN CREATE USER " + role + "; END $$", "CREATE GROUP " + role, "ALTER DATABASE template1 OWNER TO nobody_at_all"} {
+		err := second.wait(other, beginApply(second.Context(), second.migrator(second.pool("pgx", 0), "app", sqlFiles("001_a.sql", other))))
+		if advised := strings.Contains(fmt.Sprint(err), "roles belong to the server"); advised != strings.Contains(other, role) {
+			t.Errorf("%s: %v", other, err)
+		}
+	}
 
 	advised := sqlFiles("001_a.sql", "DO $$ BEGIN CREATE ROLE "+role+"_2; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$")
 	var runs []task
@@ -121,4 +128,18 @@ func TestRolesBelongToTheServer(t *testing.T) {
 	err = second.wait("the drop", beginApply(second.Context(), second.migrator(second.pool("pgx", 0), "dropping", drop)))
 	wantTexts(t, err, "2BP01", "DROP OWNED")
 	l.exec(l.connect(), "DROP TABLE owned")
+}
+
+// TestRoleAtTheSameTime meets another session that creates the same role, in a file that is not tried again.
+func TestRoleAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	other := l.connect()
+	role := fmt.Sprintf("test_role_%d", other.PgConn().PID())
+	l.exec(other, "BEGIN; CREATE ROLE "+role)
+	defer l.exec(l.connect(), "DROP ROLE IF EXISTS "+role)
+	run := beginApply(l.Context(), l.migrator(l.pool("pgx", 0), "app", sqlFiles("001_a.sql", "-- pgdbm:no-transaction\nCREATE ROLE "+role)))
+	l.activity("query LIKE '%CREATE ROLE " + role + "' AND wait_event_type = 'Lock'")
+	l.exec(other, "COMMIT")
+	wantTexts(t, l.wait("the run", run), "23505", "roles belong to the server")
 }
