@@ -65,6 +65,10 @@ func TestDifferences(t *testing.T) {
 	if difference := compare(t, files, nil); difference != "" {
 		t.Errorf("the same files: %s", difference)
 	}
+	nested := fstest.MapFS{"1_a/up.sql": files["001_a.sql"], "1_a/down.sql": {Data: []byte("DROP TABLE t")}, "2_b/up.sql": files["002_b.sql"]}
+	if difference := compare(t, nested, strings.NewReplacer("one", "two")); !strings.Contains(difference, "-one\n+two") {
+		t.Errorf("in folders: %s", difference)
+	}
 	for name, c := range map[string]struct{ old, new, want string }{
 		"schema":  {"(x text)", "(x varchar)", "+    x character varying"},
 		"data":    {"one", "two", "-one\n+two"},
@@ -82,16 +86,17 @@ func TestDifferences(t *testing.T) {
 func compare(t *testing.T, files fs.FS, change *strings.Replacer) string {
 	t.Helper()
 	left, right := server.Database(t), server.Database(t)
-	err := apply(t, left, files)
+	folders := inFolders(files)
+	err := apply(t, left, files, folders)
 	var failed *migrations.MigrationError
-	for ; errors.As(err, &failed) && strings.Contains(failed.Note, directive); err = apply(t, left, files) {
+	for ; errors.As(err, &failed) && strings.Contains(failed.Note, directive); err = apply(t, left, files, folders) {
 		t.Logf("%s gets the line %s, as advised", failed.File, directive)
 		files, left = withDirective(t, files, failed.File), server.Database(t)
 	}
 	if err != nil {
-		return "pgdbm: " + err.Error()
+		return err.Error()
 	}
-	list, err := migfile.Read(files, nil, false)
+	list, err := migfile.Read(files, nil, folders)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +124,12 @@ func compare(t *testing.T, files fs.FS, change *strings.Replacer) string {
 	return diff(t, dump(t, left), dump(t, right))
 }
 
+// inFolders reports whether each migration has a folder of its own: the error then names the option.
+func inFolders(files fs.FS) bool {
+	_, err := migfile.Read(files, nil, false)
+	return err != nil && strings.Contains(err.Error(), "migrations.Folders")
+}
+
 const directive = "-- pgdbm:no-transaction"
 
 // withDirective returns the files, one of them with the directive.
@@ -143,7 +154,7 @@ func withDirective(t *testing.T, files fs.FS, name string) fs.FS {
 }
 
 // apply runs the migrations with bare names in the schema too.
-func apply(t *testing.T, dsn string, files fs.FS) error {
+func apply(t *testing.T, dsn string, files fs.FS, folders bool) error {
 	t.Helper()
 	config, err := pgx.ParseConfig(dsn + "&schema_mode=search_path")
 	if err != nil {
@@ -151,7 +162,11 @@ func apply(t *testing.T, dsn string, files fs.FS) error {
 	}
 	pool := driver.OpenDB(*config)
 	defer pool.Close()
-	m, err := migrations.New(schemadb.New(pool, "app"), files, migrations.Logger(slog.New(slog.DiscardHandler)))
+	opts := []migrations.Option{migrations.Logger(slog.New(slog.DiscardHandler))}
+	if folders {
+		opts = append(opts, migrations.Folders())
+	}
+	m, err := migrations.New(schemadb.New(pool, "app"), files, opts...)
 	if err == nil {
 		_, err = m.Apply(t.Context())
 	}
