@@ -62,7 +62,7 @@ var shapes = []shape{
 	{text: "UPDATE @% SET n = n / $1 WHERE id = $2 RETURNING n", args: "vi", results: 1, writes: true, only: "n"},
 	{text: "DELETE FROM @% WHERE n = $1", args: "v", writes: true, only: "n"},
 	{text: "SELECT n + $1 FROM @% WHERE id = $2", args: "vi", results: 1, only: "n"},
-	{text: "SELECT count(*), sum(n) FROM @% WHERE n > $1", args: "v", results: 2, only: "n"},
+	{text: "SELECT count(*), max(n) FROM @% WHERE n > $1", args: "v", results: 2, only: "n"},
 	{text: "UPDATE @% SET n = n + 1 WHERE id = 3", writes: true, only: "n"},
 	{text: "SELECT $1::@tp_mood, id FROM @% WHERE id = $2", args: "vi", results: 2, only: "m"},
 	{text: "SELECT ($1::@tp_pair).a", args: "v", results: 1, only: "p"},
