@@ -85,7 +85,7 @@ func checkAgain(t *testing.T, text string, pieces []sqlsplit.Piece) {
 			continue // a BOM is one only at the start of a text
 		}
 		isCopy := slices.ContainsFunc(pieces, func(rows sqlsplit.Piece) bool { return rows.Kind == sqlsplit.CopyData && rows.Copy == p.BodyStart })
-		if rowsFollow := i+1 < len(pieces) && pieces[i+1].Kind == sqlsplit.CopyData; rowsFollow != (isCopy && pieces[i+1].Copy == p.BodyStart) {
+		if rowsFollow := i+1 < len(pieces) && pieces[i+1].Kind == sqlsplit.CopyData; rowsFollow != isCopy || rowsFollow && pieces[i+1].Copy != p.BodyStart {
 			continue // there are others on the line of COPY
 		}
 		alone, want := p.Text, []sqlsplit.Piece{p}
